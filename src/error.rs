@@ -1,0 +1,63 @@
+//! The one error type: what was wrong, where, and what to do about it.
+//!
+//! Two kinds matter to a caller: misuse (the request itself is wrong, exit code 2) and failure
+//! (the request was fine, the files or the machine were not, exit code 1).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Result of everything in v1reel that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Says in one line what was found, what was expected and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request is wrong: an unknown key, a fold out of range, flags that contradict.
+    #[error("{0}")]
+    Usage(String),
+    /// A file is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    Invalid {
+        /// The file or folder at fault.
+        path: PathBuf,
+        /// What was found and what was expected.
+        problem: String,
+    },
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder that was being read or written.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A computation could not go on.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    /// Makes an [`Error::Usage`].
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    /// Makes an [`Error::Invalid`] about `path`.
+    pub fn invalid(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self::Invalid { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// Makes an [`Error::Io`] about `path`; for `map_err`.
+    pub fn io(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+
+    /// Returns the process exit code: 2 for misuse, 1 for failure.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Invalid { .. } | Self::Io { .. } | Self::Failed(_) => 1,
+        }
+    }
+}

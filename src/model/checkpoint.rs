@@ -1,0 +1,1 @@
+//! Encoder weights in safetensors, with the configuration inside.

@@ -1,0 +1,55 @@
+//! Sizes of the encoder. The defaults are DwiseNeuro's (R. Baikulov, winner of Sensorium 2023).
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that fixes the shapes and the arithmetic of an encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Channels of the input: the movie, then the behavioral rows. From the data.
+    pub in_channels: usize,
+    /// Neurons of each mouse: one readout each. From the data.
+    pub readout_outputs: Vec<usize>,
+    /// Width in of each block; a block's width out is the next block's width in (last: its own).
+    pub core_features: Vec<usize>,
+    /// Spatial stride of each block.
+    pub spatial_strides: Vec<usize>,
+    /// Side of the spatial depthwise kernel, odd.
+    pub spatial_kernel: usize,
+    /// Length of the temporal depthwise kernel, odd.
+    pub temporal_kernel: usize,
+    /// A block's inner width over its width in.
+    pub expansion_ratio: usize,
+    /// A block's inner width over its squeeze-excite width.
+    pub se_reduce_ratio: usize,
+    /// Widths of the cortex layers.
+    pub cortex_features: Vec<usize>,
+    /// Groups of the cortex and readout convolutions.
+    pub groups: usize,
+    /// Sharpness of the readout's softplus.
+    pub softplus_beta: f64,
+    /// Channel dropout before the readout.
+    pub drop_rate: f64,
+    /// Drop path rate: of the cortex; grows linearly to it over the core's blocks.
+    pub drop_path_rate: f64,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            in_channels: 5,
+            readout_outputs: Vec::new(),
+            core_features: vec![64, 64, 64, 64, 128, 128, 128, 256, 256],
+            spatial_strides: vec![2, 1, 1, 1, 2, 1, 1, 2, 1],
+            spatial_kernel: 3,
+            temporal_kernel: 5,
+            expansion_ratio: 7,
+            se_reduce_ratio: 32,
+            cortex_features: vec![1024, 2048, 4096],
+            groups: 2,
+            softplus_beta: 0.07,
+            drop_rate: 0.4,
+            drop_path_rate: 0.1,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Settings of the reconstruction and of the transparency mask. The defaults are the paper's
+//! (Bauer, Margrie & Clopath, eLife 2026).
+
+use serde::{Deserialize, Serialize};
+
+/// What the members of an ensemble share while they reconstruct.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Combine {
+    /// Each member makes its own movie; the movies are averaged.
+    Movies,
+    /// The members' gradients are averaged; there is one movie.
+    Gradients,
+}
+
+/// How a movie is reconstructed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReconstructionConfig {
+    /// Movie or gradient ensembling.
+    pub combine: Combine,
+    /// Updates of the movie; iteration 0 only measures.
+    pub iterations: usize,
+    /// Frames from the start of one window to the next.
+    pub stride: usize,
+    /// Grey level of the first movie, padding rows too.
+    pub initial_grey: f32,
+    /// Step size in grey levels.
+    pub learning_rate: f64,
+    /// Iterations over which the step grows to full size.
+    pub warmup_iterations: usize,
+    /// Decay of the gradient's moving average.
+    pub beta_1: f64,
+    /// Decay in the step-size correction.
+    pub beta_2: f64,
+    /// Pixels whose transparency is at least this are updated.
+    pub update_threshold: f32,
+    /// Pixels whose transparency is at least this are scored and shown; grey elsewhere.
+    pub evaluation_threshold: f32,
+    /// First frames left out of the result and its score.
+    pub skip_frames: usize,
+    /// Gaussian filter of the result: frames, pixels, pixels. Zero leaves an axis as it is.
+    pub filter_sigma: [f64; 3],
+}
+
+impl Default for ReconstructionConfig {
+    fn default() -> Self {
+        Self {
+            combine: Combine::Movies,
+            iterations: 1000,
+            stride: 8,
+            initial_grey: 127.5,
+            learning_rate: 1000.0,
+            warmup_iterations: 10,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            update_threshold: 0.5,
+            evaluation_threshold: 1.0,
+            skip_frames: 30,
+            filter_sigma: [0.5, 0.5, 0.5],
+        }
+    }
+}
+
+/// How a transparency mask is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MaskConfig {
+    /// Updates of the mask.
+    pub iterations: usize,
+    /// First frame of the trial that is blended; a window long.
+    pub first_frame: usize,
+    /// Step size.
+    pub learning_rate: f64,
+    /// The mask starts uniform between 0 and this.
+    pub initial_max: f32,
+    /// Standard deviation of the Gaussian blur of the gradient, in pixels.
+    pub blur_sigma: f64,
+    /// Side of the blur's kernel, odd, in pixels.
+    pub blur_size: usize,
+    /// Members whose masks are averaged. The paper uses one.
+    pub members: usize,
+}
+
+impl Default for MaskConfig {
+    fn default() -> Self {
+        Self {
+            iterations: 1000,
+            first_frame: 50,
+            learning_rate: 10.0,
+            initial_max: 0.05,
+            blur_sigma: 5.0,
+            blur_size: 15,
+            members: 1,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Settings of training. The defaults are those of the movie paper (DESIGN: AdamW, 21 epochs).
+
+use serde::{Deserialize, Serialize};
+
+/// How one member is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Clips in a batch.
+    pub batch_size: usize,
+    /// Peak learning rate for a batch of 4; scales with the batch.
+    pub learning_rate_per_4: f64,
+    /// Decoupled weight decay, on every parameter.
+    pub weight_decay: f64,
+    /// Epochs of linear warm-up from 0.
+    pub warmup_epochs: usize,
+    /// Epochs of cosine decay after the warm-up.
+    pub cosine_epochs: usize,
+    /// The cosine ends at this fraction of the peak rate.
+    pub final_rate_fraction: f64,
+    /// Clips drawn in an epoch, spread evenly over mice.
+    pub epoch_samples: usize,
+    /// Decay of the exponential moving average of parameters and buffers.
+    pub ema_decay: f64,
+    /// Probability that a clip is mixed with a second one.
+    pub cutmix_probability: f64,
+    /// Validate every this many epochs; the last epoch is always validated.
+    pub validate_every: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            batch_size: 24,
+            learning_rate_per_4: 3e-4,
+            weight_decay: 0.05,
+            warmup_epochs: 3,
+            cosine_epochs: 18,
+            final_rate_fraction: 0.01,
+            epoch_samples: 72_000,
+            ema_decay: 0.999,
+            cutmix_probability: 0.5,
+            validate_every: 1,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Trains one member of the ensemble on one or several mice.
+
+pub mod config;
+
+pub use config::TrainConfig;

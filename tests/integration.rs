@@ -1,0 +1,10 @@
+//! All integration tests, one binary: linking burn once is enough.
+
+mod integration {
+    mod fold_hash;
+    mod metrics_parity;
+    mod pytorch_checkpoint;
+    mod recordings;
+    mod simulated_mouse;
+    pub mod support;
+}

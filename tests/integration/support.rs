@@ -1,0 +1,60 @@
+//! What the tests share: where the reference arrays are and how to read them.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use ndarray::{ArrayD, IxDyn};
+
+/// Folder of the reference arrays: `V1REEL_REFERENCE`, or the copies in `tests/fixtures/reference`.
+pub fn reference_folder() -> PathBuf {
+    std::env::var_os("V1REEL_REFERENCE").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference"),
+        PathBuf::from,
+    )
+}
+
+/// Reads array `name` of `file` in the reference folder as f32, whatever its stored type.
+pub fn reference_array(file: &str, name: &str) -> ArrayD<f32> {
+    let path = reference_folder().join(file);
+    let mut archive = npyz::npz::NpzArchive::new(BufReader::new(File::open(&path).unwrap())).unwrap();
+    let entry =
+        archive.by_name(name).unwrap().unwrap_or_else(|| panic!("{} has no array {name}", path.display()));
+    let shape: Vec<usize> = entry.shape().iter().map(|&n| n as usize).collect();
+    assert_eq!(entry.order(), npyz::Order::C);
+    let values: Vec<f32> = match entry.dtype() {
+        npyz::DType::Plain(kind) => match (kind.type_char(), kind.size_field()) {
+            (npyz::TypeChar::Float, 4) => entry.into_vec::<f32>().unwrap(),
+            (npyz::TypeChar::Float, 8) => entry.into_vec::<f64>().unwrap().iter().map(|&v| v as f32).collect(),
+            (npyz::TypeChar::Uint, 1) => entry.into_vec::<u8>().unwrap().iter().map(|&v| v.into()).collect(),
+            other => panic!("{name}: {other:?}"),
+        },
+        other => panic!("{name}: {other:?}"),
+    };
+    ArrayD::from_shape_vec(IxDyn(&shape), values).unwrap()
+}
+
+/// Reads a JSON file of the reference folder.
+pub fn reference_json(file: &str) -> serde_json::Value {
+    let path = reference_folder().join(file);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Norm of the difference over the norm of the expected values.
+pub fn relative_error<'a>(
+    found: impl IntoIterator<Item = &'a f32>,
+    expected: impl IntoIterator<Item = &'a f32>,
+) -> f64 {
+    let (mut difference, mut norm) = (0.0f64, 0.0f64);
+    let (mut found, mut expected) = (found.into_iter(), expected.into_iter());
+    loop {
+        match (found.next(), expected.next()) {
+            (Some(&f), Some(&e)) => {
+                difference += f64::from(f - e).powi(2);
+                norm += f64::from(e).powi(2);
+            }
+            (None, None) => return (difference / norm.max(1e-300)).sqrt(),
+            _ => panic!("arrays of different lengths"),
+        }
+    }
+}
