@@ -70,7 +70,8 @@ impl Animal {
             still = !still;
         }
         // Legs take about a third of a second to start and stop; strides make the speed waver.
-        let speed = smooth(&smooth(&intent[..lead + frames], 0.2 * self.frame_rate_hz), 0.15 * self.frame_rate_hz);
+        let speed =
+            smooth(&smooth(&intent[..lead + frames], 0.2 * self.frame_rate_hz), 0.15 * self.frame_rate_hz);
         let stride = drift(rng, frames, 0.25, 0.15 * self.frame_rate_hz);
         speed[lead..]
             .iter()

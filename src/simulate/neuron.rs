@@ -16,6 +16,9 @@ const FIELD_UM: f32 = 620.0;
 /// Length of the temporal kernels.
 const KERNEL_S: f32 = 0.5;
 
+/// Part of the mean luminance in a field that its surround takes away.
+const SURROUND: f32 = 0.4;
+
 /// Parameters of a neuron: the known answers.
 #[derive(Debug, Clone)]
 pub(super) struct Neuron {
@@ -89,10 +92,10 @@ impl Neuron {
             transience: rng.random_range(0.3..0.95),
             direction_selectivity: if rng.random_bool(0.35) { rng.random_range(0.4..1.0) } else { 0.0 },
             complexity: if complex { rng.random_range(0.7..1.0) } else { rng.random_range(0.0..0.25) },
-            threshold: rng.random_range(0.2..0.8),
-            exponent: rng.random_range(1.4..2.2),
+            threshold: rng.random_range(0.0..0.6),
+            exponent: rng.random_range(1.1..1.8),
             rate_hz: log_normal(rng, event_rate_hz, 0.4),
-            mean_response: log_normal(rng, mean_response, 0.7),
+            mean_response: log_normal(rng, mean_response, 0.6),
             // Most neurons speed up with running, some slow down (Niell & Stryker 2010).
             running_gain: if rng.random_bool(0.6) { (0.7 + 0.6 * normal(rng)).max(-0.7) } else { 0.0 },
             pupil_gain: if rng.random_bool(0.5) { (0.2 + 0.2 * normal(rng)).clamp(-0.4, 0.8) } else { 0.0 },
@@ -114,7 +117,10 @@ impl Neuron {
             return [0.0; 2];
         }
         let (odd, even) = (TAU * self.cycles_per_px * along + self.phase_rad).sin_cos();
-        [even, odd].map(|carrier| exponent.exp() * carrier)
+        let (odd_mean, even_mean) = self.phase_rad.sin_cos();
+        let mean = (-0.5 * (TAU * self.cycles_per_px * self.envelope_px[0]).powi(2)).exp();
+        let surround = SURROUND * mean;
+        [even - surround * even_mean, odd - surround * odd_mean].map(|carrier| exponent.exp() * carrier)
     }
 
     /// Returns the fast and the slow temporal kernel, most recent frame first, each of norm 1; together
@@ -230,7 +236,7 @@ mod tests {
         let mut off = on.clone();
         off.phase_rad = PI;
         let [x, y] = on.center_px;
-        assert!((on.fields_at(x, y)[0] - 1.0).abs() < 1e-5);
-        assert!((off.fields_at(x, y)[0] + 1.0).abs() < 1e-5);
+        assert!(on.fields_at(x, y)[0] >= 1.0 - SURROUND);
+        assert!(off.fields_at(x, y)[0] <= SURROUND - 1.0);
     }
 }

@@ -66,9 +66,8 @@ impl Population {
         let scans_per_frame = 1.0 / config.frames_per_scan() as f32;
         let spikes_per_scan = config.frames_per_scan() as f32 / self.frame_rate_hz;
         for index in 0..self.neurons.len() {
-            let drives = || {
-                seen.iter().flat_map(|(fields, contrast)| self.normalised_drive(index, fields, contrast))
-            };
+            let drives =
+                || seen.iter().flat_map(|(fields, contrast)| self.normalised_drive(index, fields, contrast));
             let frames = drives().count().max(1) as f32;
             let power = drives().map(|[a, b]| 0.5 * (a * a + b * b)).sum::<f32>() / frames;
             // A field that saw nothing at all (a black video) stays silent instead of dividing by zero.
@@ -145,8 +144,8 @@ impl Population {
             })
             .collect();
         divisor.into_iter().enumerate().map(move |(frame, divisor)| {
-            let first = even_fast[frame] + selective * odd_slow[frame];
-            let second = odd_fast[frame] - selective * even_slow[frame];
+            let first = even_fast[frame] - selective * odd_slow[frame];
+            let second = odd_fast[frame] + selective * even_slow[frame];
             [first / divisor, second / divisor]
         })
     }
@@ -205,8 +204,10 @@ fn tile_center(tile: usize, tiles: usize, length: usize) -> f32 {
 fn windows([height, width]: [usize; 2]) -> Array2<f32> {
     let [down, across] = TILES;
     let mut windows = Array2::from_shape_fn((height * width, down * across), |(pixel, tile)| {
-        let dy = ((pixel / width) as f32 - tile_center(tile / across, down, height)) * down as f32 / height as f32;
-        let dx = ((pixel % width) as f32 - tile_center(tile % across, across, width)) * across as f32 / width as f32;
+        let dy =
+            ((pixel / width) as f32 - tile_center(tile / across, down, height)) * down as f32 / height as f32;
+        let dx = ((pixel % width) as f32 - tile_center(tile % across, across, width)) * across as f32
+            / width as f32;
         (-0.5 * (dx * dx + dy * dy)).exp()
     });
     let sums = windows.sum_axis(Axis(0));
@@ -241,7 +242,7 @@ mod tests {
 
     fn population(neurons: usize) -> Population {
         let config = SimulationConfig { neurons, ..Default::default() };
-        let generator = MovieGenerator::new(36, 64, 30.0);
+        let generator = MovieGenerator::new([36, 64], 30.0);
         let movies: Vec<_> = (0..2)
             .map(|k| generator.draw(&mut seed::stream("test", "calibration", &[&k.to_string()]), 100))
             .collect();

@@ -38,8 +38,8 @@ pub(super) fn record(
     let trial = trial.to_string();
     let rng = &mut seed::stream(&config.seed, "simulate/shared", &[&trial]);
     let scan_rate_hz = frame_rate_hz / per_scan as f32;
-    let factors = SHARED_TAU_S
-        .map(|tau_s| drift(rng, scans, config.shared_variability as f32, tau_s * scan_rate_hz));
+    let factors =
+        SHARED_TAU_S.map(|tau_s| drift(rng, scans, config.shared_variability as f32, tau_s * scan_rate_hz));
     let effort: Vec<f32> = behavior.running.iter().map(|speed| (speed / EFFORT_SPEED).tanh()).collect();
     let effort = smooth(&effort, 0.1 * frame_rate_hz);
     let (fields, contrast) = population.look(movie);

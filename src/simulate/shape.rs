@@ -44,7 +44,7 @@ impl Shape {
     /// Radii follow the `r^-3` law of dead leaves, which gives natural images their scaling
     /// (Lee, Mumford & Huang 2001), cut at both ends.
     pub(super) fn draw(rng: &mut impl Rng, size: [f32; 2], frame_rate_hz: f32) -> Self {
-        let (smallest, largest) = (size[0] / 22.0, size[0] / 3.6);
+        let (smallest, largest) = (size[0] / 18.0, size[0] / 3.0);
         let u: f32 = rng.random();
         let radius = (smallest.powi(-2) + u * (largest.powi(-2) - smallest.powi(-2))).powf(-0.5);
         let outline = if rng.random_bool(0.4) {

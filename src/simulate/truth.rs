@@ -1,0 +1,93 @@
+//! Writes `truth.h5`: what the simulated responses were to be expected to be, and the neurons' parameters.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use hdf5::types::VarLenUnicode;
+use ndarray::{Array1, Array2};
+
+use super::config::SimulationConfig;
+use super::neuron::Neuron;
+use crate::data::TrialId;
+use crate::error::{Error, Result};
+
+/// Writes the truth about one mouse:
+/// `expected/N` `[neuron, frame]` for each trial `N`, `neurons/*` `[neuron]` or `[neuron, axis]`, and the
+/// settings as attributes `seed`, `config` (TOML) and `version`.
+pub(super) struct TruthWriter {
+    path: PathBuf,
+    file: hdf5::File,
+    expected: hdf5::Group,
+}
+
+impl TruthWriter {
+    /// Creates the file and writes everything but the trials.
+    pub(super) fn create(path: &Path, config: &SimulationConfig, neurons: &[Neuron]) -> Result<Self> {
+        let toml = toml::to_string(config)
+            .map_err(|e| Error::Failed(format!("the settings can't be written as TOML: {e}")))?;
+        let begin = || -> hdf5::Result<(hdf5::File, hdf5::Group)> {
+            let file = hdf5::File::create(path)?;
+            for (name, text) in
+                [("seed", config.seed.as_str()), ("config", &toml), ("version", env!("CARGO_PKG_VERSION"))]
+            {
+                let text = VarLenUnicode::from_str(text).map_err(|e| e.to_string())?;
+                file.new_attr::<VarLenUnicode>().shape(()).create(name)?.write_scalar(&text)?;
+            }
+            write_neurons(&file.create_group("neurons")?, neurons)?;
+            let expected = file.create_group("expected")?;
+            Ok((file, expected))
+        };
+        let (file, expected) = begin().map_err(|e| failed(path, &e))?;
+        Ok(Self { path: path.to_path_buf(), file, expected })
+    }
+
+    /// Adds the expected responses of a trial, `[neuron, frame]`.
+    pub(super) fn write_trial(&self, id: TrialId, expected: &Array2<f32>) -> Result<()> {
+        self.expected
+            .new_dataset_builder()
+            .with_data(expected)
+            .create(id.to_string().as_str())
+            .map(drop)
+            .map_err(|e| failed(&self.path, &e))
+    }
+
+    /// Flushes and closes the file.
+    pub(super) fn finish(self) -> Result<()> {
+        self.file.flush().and_then(|()| self.file.close()).map_err(|e| failed(&self.path, &e))
+    }
+}
+
+fn failed(path: &Path, error: &hdf5::Error) -> Error {
+    Error::invalid(path, format!("HDF5 could not write it: {error}"))
+}
+
+fn write_neurons(group: &hdf5::Group, neurons: &[Neuron]) -> hdf5::Result<()> {
+    type Scalar = fn(&Neuron) -> f32;
+    let scalars: [(&str, Scalar); 13] = [
+        ("orientation_rad", |n| n.orientation_rad),
+        ("spatial_frequency_cycles_per_px", |n| n.cycles_per_px),
+        ("phase_rad", |n| n.phase_rad),
+        ("tau_s", |n| n.tau_s),
+        ("transience", |n| n.transience),
+        ("direction_selectivity", |n| n.direction_selectivity),
+        ("complexity", |n| n.complexity),
+        ("threshold", |n| n.threshold),
+        ("exponent", |n| n.exponent),
+        ("rate_hz", |n| n.rate_hz),
+        ("running_gain", |n| n.running_gain),
+        ("pupil_gain", |n| n.pupil_gain),
+        ("calcium_tau_s", |n| n.calcium_tau_s),
+    ];
+    for (name, value) in scalars {
+        let values: Array1<f32> = neurons.iter().map(value).collect();
+        group.new_dataset_builder().with_data(&values).create(name)?;
+    }
+    let write = |name: &str, axes: usize, value: &dyn Fn(&Neuron, usize) -> f32| {
+        let values = Array2::from_shape_fn((neurons.len(), axes), |(n, axis)| value(&neurons[n], axis));
+        group.new_dataset_builder().with_data(&values).create(name).map(drop)
+    };
+    write("center_px", 2, &|n, axis| n.center_px[axis])?;
+    write("envelope_px", 2, &|n, axis| n.envelope_px[axis])?;
+    write("position_um", 3, &|n, axis| n.position_um[axis])?;
+    write("shared_loading", 3, &|n, axis| n.shared_loading[axis])
+}
