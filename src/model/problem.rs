@@ -14,7 +14,13 @@ pub(super) fn check_shapes(
 ) -> Result<(), String> {
     for (name, shape) in expected {
         match found.get(name.as_str()) {
-            None => return Err(missing(name, shape, found.keys().copied())),
+            None => {
+                // A key that nobody expects is the likelier meant one.
+                let unknown: Vec<&str> =
+                    found.keys().copied().filter(|k| !expected.contains_key(*k)).collect();
+                let known = found.keys().copied().filter(|_| unknown.is_empty());
+                return Err(missing(name, shape, unknown.iter().copied().chain(known)));
+            }
             Some(found) if found != shape => return Err(misshapen(name, found, shape)),
             Some(_) => {}
         }

@@ -31,6 +31,9 @@ impl Archive {
     pub(super) fn open(file: File, length: u64) -> Result<Self, String> {
         let zip = ZipArchive::new(BufReader::new(file))
             .map_err(|e| format!("is not a PyTorch checkpoint, or cut short: {e}"))?;
+        if zip.has_duplicate_names() {
+            return Err("holds two files of one name".into());
+        }
         let mut roots = zip.file_names().filter_map(|name| {
             let root = name.ok()?.strip_suffix("/data.pkl")?.to_owned();
             (!root.contains('/')).then_some(root)
@@ -146,12 +149,14 @@ fn gather(tensor: &Tensor, storage: &[f32], count: usize) -> Vec<f32> {
         values.push(storage[place]);
         // To the next element: the last axis fastest.
         for axis in (0..index.len()).rev() {
-            index[axis] += 1;
-            place += tensor.strides[axis];
-            if index[axis] < tensor.shape[axis] {
+            if index[axis] + 1 < tensor.shape[axis] {
+                index[axis] += 1;
+                place += tensor.strides[axis];
                 break;
             }
-            place -= tensor.strides[axis] * tensor.shape[axis];
+            // Back to the start of this axis. The stride of an axis of length 1 may be anything, so no step
+            // may be taken that was not checked.
+            place -= tensor.strides[axis] * index[axis];
             index[axis] = 0;
         }
     }
@@ -180,6 +185,7 @@ mod tests {
         assert_eq!(read(&view(6, 4, &[2], &[1])).unwrap(), [4., 5.]);
         assert_eq!(read(&view(6, 1, &[2, 2], &[0, 2])).unwrap(), [1., 3., 1., 3.]);
         assert_eq!(read(&view(6, 5, &[], &[])).unwrap(), [5.]);
+        assert_eq!(read(&view(6, 1, &[2, 1], &[3, usize::MAX])).unwrap(), [1., 4.]);
         assert_eq!(read(&view(0, 9, &[0, 4], &[4, 1])).unwrap(), [0f32; 0]);
     }
 

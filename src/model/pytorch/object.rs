@@ -136,7 +136,8 @@ impl<'a> Objects<'a> {
     /// # Errors
     /// Says when it is too large or too deep, or holds something that is not plain.
     pub(super) fn value(&self, id: Id) -> Result<Value, String> {
-        self.copy(id, MAX_DEPTH, &mut { MAX_SETTINGS })
+        let mut left = MAX_SETTINGS;
+        self.copy(id, MAX_DEPTH, &mut left)
     }
 
     fn copy(&self, id: Id, depth: usize, left: &mut usize) -> Result<Value, String> {

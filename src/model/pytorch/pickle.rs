@@ -42,7 +42,9 @@ impl<'a> Machine<'a> {
         match code {
             b'.' => return self.pop().map(Some),
             0x80 => self.protocol()?,
-            0x95 => drop(self.take(8)?), // FRAME: only a hint for buffering
+            0x95 => {
+                self.take(8)?; // FRAME: only a hint for buffering
+            }
             b'(' => self.marks.push(self.stack.len()),
             b'q' | b'r' | 0x94 | b'h' | b'j' => self.memo_instruction(code)?,
             b'N' | 0x88 | 0x89 | b'J' | b'K' | b'M' | 0x8a | b'G' | b'X' | 0x8c => self.scalar(code)?,
