@@ -104,8 +104,7 @@ fn lists_that_double_thirty_times_are_refused_not_copied() {
 }
 
 /// Every instruction that is accepted or known, and a few small numbers.
-const CODES: &[u8] =
-    b".\x80\x02\x95(qrh\x94jN\x88\x89JKM\x8aGX\x8c)t\x85\x86\x87]}aesuc\x93iQRb\n\x00";
+const CODES: &[u8] = b".\x80\x02\x95(qrh\x94jN\x88\x89JKM\x8aGX\x8c)t\x85\x86\x87]}aesuc\x93iQRb\n\x00";
 
 proptest! {
     #[test]
