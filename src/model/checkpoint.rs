@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ModelConfig;
 use super::layout::expected_tensors;
-use super::problem::{check_shapes, check_values, invalid, misshapen, missing, one_line, surplus};
+use super::problem::{check_shapes, check_values, invalid, missing, one_line, surplus};
 use crate::atomic;
 use crate::error::{Error, Result};
 
@@ -78,8 +78,7 @@ impl Checkpoint {
     /// [`Error::Io`], or what [`Checkpoint::read`] would say of the file: a missing, misshapen or surplus
     /// tensor, a value that is not finite, sizes that don't fit together.
     pub fn write(&self, path: &Path) -> Result<()> {
-        self.config.validate()?;
-        self.check_tensors().map_err(|problem| self.error(problem))?;
+        self.check()?;
         let config = serde_json::to_value(&self.config).map_err(|e| self.error(e.to_string()))?;
         let header = Header { format: FORMAT, config, metadata: self.metadata.clone() };
         let header = serde_json::to_string(&header).map_err(|e| self.error(e.to_string()))?;
@@ -117,19 +116,24 @@ impl Checkpoint {
         Ok(Self { config, metadata, tensors, source: Some(path.to_path_buf()) })
     }
 
-    /// Takes the values of tensor `name`, row-major, after checking its shape.
+    /// Takes tensor `name`, with the shape that [`Checkpoint::check`] compared with the sizes.
     ///
     /// # Errors
-    /// Names the file and the key, with the shapes found and expected, or the nearest key there is.
-    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        match self.tensors.get(name) {
-            None => {
-                let problem = missing(name, shape, self.tensors.keys().map(String::as_str));
-                Err(self.error(problem))
-            }
-            Some(found) if found.shape != shape => Err(self.error(misshapen(name, &found.shape, shape))),
-            Some(_) => Ok(self.tensors.remove(name).map(|tensor| tensor.values).unwrap_or_default()),
-        }
+    /// Names the file and the key, and the nearest key there is.
+    pub fn take(&mut self, name: &str) -> Result<NamedTensor> {
+        self.tensors.remove(name).ok_or_else(|| {
+            let expected = expected_tensors(&self.config).remove(name).unwrap_or_default();
+            self.error(missing(name, &expected, self.tensors.keys().map(String::as_str)))
+        })
+    }
+
+    /// Checks the sizes, and names, shapes and values against them.
+    ///
+    /// # Errors
+    /// Names the file and the first thing that is wrong.
+    pub fn check(&self) -> Result<()> {
+        self.config.validate()?;
+        self.check_tensors().map_err(|problem| self.error(problem))
     }
 
     /// Ends the taking.
