@@ -1,0 +1,1 @@
+//! Reads a mouse from a npy tree.
