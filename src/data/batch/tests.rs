@@ -18,12 +18,9 @@ fn write_mouse(folder: &TempDir, mouse: usize, neurons: usize, behavior_rows: us
             id: TrialId(id),
             movie: Array3::from_shape_fn((frames, 4, 6), |(t, _, _)| value(t)),
             // Every other neuron is negative: the loader must clip it.
-            responses: Array2::from_shape_fn(
-                (neurons, frames),
-                |(n, t)| {
-                    if n % 2 == 0 { value(t) } else { -1.0 }
-                },
-            ),
+            responses: Array2::from_shape_fn((neurons, frames), |(n, t)| {
+                if n.is_multiple_of(2) { value(t) } else { -1.0 }
+            }),
             behavior: Array2::from_shape_fn((behavior_rows, frames), |(_, t)| value(t)),
             pupil_center: Array2::zeros((0, frames)),
         };

@@ -27,7 +27,7 @@ pub(super) fn of_frame(frame: &Array2<u8>) -> u64 {
     let mut sorted: Vec<f64> = low.iter().copied().collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let median = 0.5 * (sorted[LOW * LOW / 2 - 1] + sorted[LOW * LOW / 2]);
-    low.iter().fold(0, |hash, &value| hash << 1 | u64::from(value > median))
+    low.iter().fold(0, |hash, &value| (hash << 1) | u64::from(value > median))
 }
 
 /// Computes the lowest frequencies of the unnormalised DCT-II over both axes.

@@ -15,7 +15,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-use super::super::trial::TrialId;
+use crate::data::trial::TrialId;
 
 pub(crate) use reader::{read_frames, read_movie, read_trial};
 pub(crate) use scan::open;

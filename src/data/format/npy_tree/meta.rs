@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
-use super::super::super::trial::{Tier, TrialId};
-use super::super::npy_array::NpyArray;
 use super::{Array, coordinates_file, tiers_file, unit_ids_file};
+use crate::data::format::npy_array::NpyArray;
+use crate::data::trial::{Tier, TrialId};
 use crate::error::{Error, Result};
 
 /// Reads the tiers and checks that there is one for each trial of the present folders.

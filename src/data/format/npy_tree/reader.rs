@@ -2,10 +2,10 @@
 
 use ndarray::{Array2, Array3};
 
-use super::super::super::mouse::{Mouse, TrialSummary};
-use super::super::super::trial::Trial;
-use super::super::npy_array::NpyArray;
 use super::Array;
+use crate::data::format::npy_array::NpyArray;
+use crate::data::mouse::{Mouse, TrialSummary};
+use crate::data::trial::Trial;
 use crate::error::{Error, Result};
 
 /// Reads the valid part of a trial, and checks that nothing follows it.
@@ -25,7 +25,7 @@ pub(crate) fn read_frames(mouse: &Mouse, summary: &TrialSummary, frames: &[usize
     if summary.withheld {
         return Err(Error::invalid(
             Array::Responses.file(&mouse.root, summary.id),
-            format!("trial {} ('{}') has no responses: they are withheld", summary.id, summary.tier),
+            format!("trial {} ({:?}) has no responses: they are withheld", summary.id, summary.tier.0),
         ));
     }
     Ok(Trial {

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::super::super::mouse::{Mouse, MouseId, TrialSummary};
-use super::super::super::trial::{Tier, TrialId};
-use super::super::npy_array::NpyArray;
 use super::Array;
 use super::meta::{read_coordinates, read_tiers, read_unit_ids};
+use crate::data::format::npy_array::NpyArray;
+use crate::data::mouse::{Mouse, MouseId, TrialSummary};
+use crate::data::trial::{Tier, TrialId};
 use crate::error::{Error, Result};
 
 /// Sizes that every trial of a mouse shares.
@@ -87,7 +87,7 @@ fn mouse_id(root: &Path) -> Result<MouseId> {
 }
 
 fn trial_id(n: usize) -> TrialId {
-    TrialId(u32::try_from(n).expect("a tier takes more than a byte, so there are fewer than 2^32"))
+    TrialId(u32::try_from(n).expect("there are as many tiers as numbered files"))
 }
 
 /// Looks at the files of one trial.
@@ -100,7 +100,7 @@ fn scan(root: &Path, id: TrialId, tier: &Tier, present: &[bool; 4]) -> Result<Sc
             map.require_recording()?;
             maps[k] = Some(map);
         } else if array != Array::Responses || !tier.may_withhold_responses() {
-            let problem = format!("missing; tiers.npy lists trial {id} as '{tier}': restore the file");
+            let problem = format!("missing; tiers.npy lists trial {id} as {:?}: restore the file", tier.0);
             return Err(Error::invalid(path, problem));
         }
     }
@@ -122,7 +122,7 @@ fn scan(root: &Path, id: TrialId, tier: &Tier, present: &[bool; 4]) -> Result<Sc
     let withheld = ends[1] == 0;
     if withheld && !tier.may_withhold_responses() {
         let problem =
-            format!("trial {id} ('{tier}') has no valid response frame; expected numbers, then NaN");
+            format!("trial {id} ({:?}) has no valid response frame; expected numbers, then NaN", tier.0);
         return Err(Error::invalid(Array::Responses.file(root, id), problem));
     }
     let frames = common_length(root, id, &maps, ends)?;

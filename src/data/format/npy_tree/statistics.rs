@@ -6,9 +6,9 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::super::super::trial::TrialId;
-use super::super::npy_array::{NpyArray, write_numbers};
 use super::{Array, statistics_folder};
+use crate::data::format::npy_array::{NpyArray, write_numbers};
+use crate::data::trial::TrialId;
 use crate::error::{Error, Result};
 
 /// The files of one array's statistics, in the order of [`summarise`].
