@@ -1,1 +1,5 @@
 //! Storage formats of recordings.
+
+pub mod npy_array;
+pub mod npy_header;
+pub mod npy_tree;

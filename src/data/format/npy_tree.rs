@@ -1,0 +1,79 @@
+//! The folder of `.npy` files that the Sensorium 2023 competition publishes a mouse as.
+//!
+//! ```text
+//! data/{videos,responses,behavior,pupil_center}/N.npy
+//! meta/neurons/{unit_ids,cell_motor_coordinates}.npy
+//! meta/trials/tiers.npy
+//! meta/statistics/{videos,responses,behavior,pupil_center}/all/{mean,std,min,max,median}.npy
+//! ```
+
+mod meta;
+mod reader;
+mod scan;
+mod statistics;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use crate::data::trial::TrialId;
+
+pub(crate) use reader::{read_frames, read_movie, read_trial};
+pub(crate) use scan::open;
+pub use writer::{Meta, Writer};
+
+/// One of the arrays that a trial consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Array {
+    /// `[height, width, frame]`
+    Movie,
+    /// `[neuron, frame]`
+    Responses,
+    /// `[row, frame]`: pupil dilation, running speed
+    Behavior,
+    /// `[row, frame]`: x, y
+    PupilCenter,
+}
+
+impl Array {
+    const ALL: [Self; 4] = [Self::Movie, Self::Responses, Self::Behavior, Self::PupilCenter];
+
+    /// Names its folder.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Movie => "videos",
+            Self::Responses => "responses",
+            Self::Behavior => "behavior",
+            Self::PupilCenter => "pupil_center",
+        }
+    }
+
+    /// Names its frames in an error.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Movie => "movie",
+            Self::Responses => "response",
+            Self::Behavior => "behavior",
+            Self::PupilCenter => "pupil center",
+        }
+    }
+
+    fn file(self, root: &Path, id: TrialId) -> PathBuf {
+        root.join("data").join(self.folder()).join(format!("{id}.npy"))
+    }
+}
+
+fn tiers_file(root: &Path) -> PathBuf {
+    root.join("meta/trials/tiers.npy")
+}
+
+fn unit_ids_file(root: &Path) -> PathBuf {
+    root.join("meta/neurons/unit_ids.npy")
+}
+
+fn coordinates_file(root: &Path) -> PathBuf {
+    root.join("meta/neurons/cell_motor_coordinates.npy")
+}
+
+fn statistics_folder(root: &Path, array: Array) -> PathBuf {
+    root.join("meta/statistics").join(array.folder()).join("all")
+}
