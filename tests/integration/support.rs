@@ -25,7 +25,9 @@ pub fn reference_array(file: &str, name: &str) -> ArrayD<f32> {
     let values: Vec<f32> = match entry.dtype() {
         npyz::DType::Plain(kind) => match (kind.type_char(), kind.size_field()) {
             (npyz::TypeChar::Float, 4) => entry.into_vec::<f32>().unwrap(),
-            (npyz::TypeChar::Float, 8) => entry.into_vec::<f64>().unwrap().iter().map(|&v| v as f32).collect(),
+            (npyz::TypeChar::Float, 8) => {
+                entry.into_vec::<f64>().unwrap().iter().map(|&v| v as f32).collect()
+            }
             (npyz::TypeChar::Uint, 1) => entry.into_vec::<u8>().unwrap().iter().map(|&v| v.into()).collect(),
             other => panic!("{name}: {other:?}"),
         },
