@@ -159,7 +159,7 @@ fn check_model(model: &ModelConfig) -> Checked {
     let cortex = model.cortex_features.iter().map(|&width| ("model.cortex_features", width));
     for (key, width) in last_core.into_iter().chain(cortex) {
         at_least(key, width, 1)?;
-        check(width % model.groups == 0, key, || {
+        check(width.is_multiple_of(model.groups), key, || {
             format!(
                 "feeds grouped layers with width {width}, expected a multiple of model.groups = {}",
                 model.groups
