@@ -1,9 +1,12 @@
 //! All integration tests, one binary: linking burn once is enough.
 
 mod integration {
+    mod cli;
     mod encoder_parity;
+    mod experiment_file;
     mod fold_hash;
     mod kernels;
+    mod layering;
     mod metrics_parity;
     mod pytorch_checkpoint;
     mod reconstruction_parity;
