@@ -1,10 +1,17 @@
 //! All integration tests, one binary: linking burn once is enough.
 
 mod integration {
+    mod cli;
+    mod encoder_parity;
+    mod experiment_file;
     mod fold_hash;
+    mod kernels;
+    mod layering;
     mod metrics_parity;
     mod pytorch_checkpoint;
+    mod reconstruction_parity;
     mod recordings;
     mod simulated_mouse;
     pub mod support;
+    mod training_parity;
 }

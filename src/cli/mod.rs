@@ -1,1 +1,55 @@
-//! (skeleton)
+//! The command line: the only place that reads arguments, prints and draws bars.
+
+pub mod args;
+pub mod commands;
+pub mod event_log;
+pub mod output;
+pub mod progress;
+pub mod session;
+pub mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::Result;
+use args::{Cli, Command};
+use session::Session;
+
+/// Exit code of a request that was wrong: an unknown flag, a fold out of range.
+const MISUSE: u8 = 2;
+
+/// Runs the program: exit code 0 when all went well, 2 for misuse, 1 for failure, with one line that says
+/// why on standard error.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too and go to standard output; a closed pipe is no failure.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { MISUSE } else { 0 });
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error_line(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let session = Session::new(&cli.global)?;
+    match cli.command {
+        Command::Simulate(args) => commands::simulate::run(&args, &session),
+        Command::Inspect(args) => commands::inspect::run(&args, &session),
+        Command::Train(args) => commands::train::run(&args, &session),
+        Command::Import(args) => commands::import::run(&args, &session),
+        Command::Mask(args) => commands::mask::run(&args, &session),
+        Command::Predict(args) => commands::predict::run(&args, &session),
+        Command::Reconstruct(args) => commands::reconstruct::run(&args, &session),
+        Command::Evaluate(args) => commands::evaluate::run(&args, &session),
+        Command::Demo(args) => commands::demo::run(&args, &session),
+    }
+}

@@ -1,10 +1,17 @@
 //! Recordings: mice, trials, tiers, folds, clips and the encoder's input.
 
+pub mod batch;
 pub mod clip;
+pub mod cutmix;
+pub mod fold;
 pub mod format;
+pub mod input;
 pub mod mouse;
 pub mod trial;
 
-pub use clip::ClipConfig;
+pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};
+pub use clip::{Clip, ClipConfig, ClipSampler};
+pub use fold::Folds;
+pub use input::{Geometry, Padding};
 pub use mouse::{Mouse, MouseId, TrialSummary};
 pub use trial::{Tier, Trial, TrialId};

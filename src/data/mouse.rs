@@ -1,10 +1,12 @@
 //! One recorded animal and session: neurons and trials.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 
-use super::trial::{Tier, TrialId};
+use super::format::npy_tree;
+use super::trial::{Tier, Trial, TrialId};
+use crate::error::{Error, Result};
 
 /// Name of a mouse: its folder name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -25,6 +27,8 @@ pub struct TrialSummary {
     pub tier: Tier,
     /// Valid frames, before the NaN tail.
     pub frames: usize,
+    /// It was published without its responses: it can't be read as a [`Trial`].
+    pub withheld: bool,
 }
 
 /// A mouse whose files were found and whose shapes agree; trials are read on demand.
@@ -44,6 +48,70 @@ pub struct Mouse {
     pub pupil_center_rows: usize,
     /// By ascending trial id.
     pub trials: Vec<TrialSummary>,
+    /// One a neuron, when recorded.
+    pub unit_ids: Option<Vec<i64>>,
     /// `[neuron, (x, y, z)]` in micrometres, when recorded.
     pub cell_motor_coordinates: Option<Array2<f32>>,
+}
+
+impl Mouse {
+    /// Opens the mouse in a folder: finds its trials and checks that their files fit each other.
+    ///
+    /// The data itself is read and checked later, trial by trial.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the file at fault, what was found, what was expected and what to do:
+    /// not a mouse folder, no neurons, a missing or broken file, trials or tiers that don't fit.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        npy_tree::open(path.as_ref())
+    }
+
+    /// Counts the channels of the encoder's input: the movie and the behavioral rows.
+    pub fn channels(&self) -> usize {
+        1 + self.behavior_rows + self.pupil_center_rows
+    }
+
+    /// Looks up a trial.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is no such trial.
+    pub fn trial(&self, id: TrialId) -> Result<&TrialSummary> {
+        match self.trials.binary_search_by_key(&id, |trial| trial.id) {
+            Ok(at) => Ok(&self.trials[at]),
+            Err(_) => Err(Error::usage(format!(
+                "mouse {} has no trial {id}; it has {} trials, {} to {}",
+                self.id,
+                self.trials.len(),
+                self.trials.first().map_or(id, |trial| trial.id),
+                self.trials.last().map_or(id, |trial| trial.id),
+            ))),
+        }
+    }
+
+    /// Reads the valid part of a trial.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is no such trial; [`Error::Invalid`] when a value of its valid part
+    /// is not a number, some row ends later than the rest, or its responses are withheld.
+    pub fn read_trial(&self, id: TrialId) -> Result<Trial> {
+        npy_tree::read_trial(self, self.trial(id)?)
+    }
+
+    /// Reads only the listed frames of a trial, as a clip needs them, from memory-mapped files.
+    ///
+    /// # Errors
+    /// As [`Mouse::read_trial`], for the frames read; [`Error::Invalid`] for a frame after its end.
+    pub fn read_frames(&self, id: TrialId, frames: impl Iterator<Item = usize> + Clone) -> Result<Trial> {
+        npy_tree::read_frames(self, self.trial(id)?, &frames.collect::<Vec<_>>())
+    }
+
+    /// Reads the movie of a trial: `[frame, height, width]`. It is there also when the responses are
+    /// withheld.
+    ///
+    /// # Errors
+    /// As [`Mouse::read_trial`], for the movie alone.
+    pub fn read_movie(&self, id: TrialId) -> Result<Array3<f32>> {
+        let summary = self.trial(id)?;
+        npy_tree::read_movie(self, summary, &(0..summary.frames).collect::<Vec<_>>())
+    }
 }

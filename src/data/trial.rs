@@ -16,6 +16,13 @@ impl std::fmt::Display for TrialId {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Tier(pub String);
 
+impl Tier {
+    /// Says whether the competition publishes such trials without their responses.
+    pub fn may_withhold_responses(&self) -> bool {
+        self.0 == "none" || self.0.starts_with("live_test") || self.0.starts_with("final_test")
+    }
+}
+
 impl std::fmt::Display for Tier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)

@@ -1,7 +1,28 @@
 //! The encoder: DwiseNeuro, exactly, at any size.
 
+pub mod batch_norm;
 pub mod checkpoint;
 pub mod config;
+pub mod core;
+pub mod cortex;
+pub mod dwiseneuro;
+pub mod grid;
+pub mod init;
+pub mod inverted_residual;
+pub mod layout;
+pub mod loss;
+pub mod pass;
+pub mod pointwise;
+pub mod positional_encoding;
+pub mod predictor;
+mod problem;
 pub mod pytorch;
+pub mod readout;
+pub mod shortcut;
+pub mod squeeze_excite;
+pub mod tensors;
+mod validate;
 
 pub use config::ModelConfig;
+pub use dwiseneuro::DwiseNeuro;
+pub use pass::Pass;

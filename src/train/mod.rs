@@ -1,5 +1,10 @@
 //! Trains one member of the ensemble on one or several mice.
 
 pub mod config;
+pub mod ema;
+pub mod schedule;
+pub mod trainer;
 
 pub use config::TrainConfig;
+pub use schedule::Schedule;
+pub use trainer::{StepStats, Targets, Trainer, TrainingBatch};

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 
+use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{ArrayD, IxDyn};
+use v1reel::model::checkpoint::Checkpoint;
+use v1reel::model::{DwiseNeuro, pytorch};
 
 /// Folder of the reference arrays: `V1REEL_REFERENCE`, or the copies in `tests/fixtures/reference`.
 pub fn reference_folder() -> PathBuf {
@@ -25,7 +28,9 @@ pub fn reference_array(file: &str, name: &str) -> ArrayD<f32> {
     let values: Vec<f32> = match entry.dtype() {
         npyz::DType::Plain(kind) => match (kind.type_char(), kind.size_field()) {
             (npyz::TypeChar::Float, 4) => entry.into_vec::<f32>().unwrap(),
-            (npyz::TypeChar::Float, 8) => entry.into_vec::<f64>().unwrap().iter().map(|&v| v as f32).collect(),
+            (npyz::TypeChar::Float, 8) => {
+                entry.into_vec::<f64>().unwrap().iter().map(|&v| v as f32).collect()
+            }
             (npyz::TypeChar::Uint, 1) => entry.into_vec::<u8>().unwrap().iter().map(|&v| v.into()).collect(),
             other => panic!("{name}: {other:?}"),
         },
@@ -57,4 +62,33 @@ pub fn relative_error<'a>(
             _ => panic!("arrays of different lengths"),
         }
     }
+}
+
+/// Loads member `index` of the reference ensemble.
+pub fn member(index: usize, device: &Device) -> DwiseNeuro {
+    DwiseNeuro::load(member_checkpoint(index), device).unwrap()
+}
+
+/// Imports member `index` of the reference ensemble.
+pub fn member_checkpoint(index: usize) -> Checkpoint {
+    let path = reference_folder().join(format!("model_{index}.pth"));
+    pytorch::read(&path).unwrap().into_checkpoint().unwrap()
+}
+
+/// Loads the whole reference ensemble.
+pub fn members(device: &Device) -> Vec<DwiseNeuro> {
+    (0..)
+        .take_while(|index| reference_folder().join(format!("model_{index}.pth")).exists())
+        .map(|index| member(index, device))
+        .collect()
+}
+
+/// Counts the mice of the reference model.
+pub fn mice() -> usize {
+    reference_json("model.json")["model"]["readout_outputs"].as_array().unwrap().len()
+}
+
+/// Puts an array on a device.
+pub fn tensor<const D: usize>(array: &ArrayD<f32>, device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(array.iter().copied().collect::<Vec<_>>(), array.shape()), device)
 }

@@ -18,6 +18,7 @@ pub struct NpyArray {
     header: Header,
     /// Elements from one index to the next, an axis.
     strides: Vec<usize>,
+    rows: usize,
 }
 
 impl NpyArray {
@@ -45,7 +46,9 @@ impl NpyArray {
             // Saturates only where another axis is empty, and then nothing is ever read.
             stride = stride.saturating_mul(header.shape[axis]);
         }
-        Ok(Self { path: path.to_path_buf(), map, header, strides })
+        // No overflow: the header's product, checked from the first axis on, was longer.
+        let rows = header.shape.split_last().map_or(0, |(_, sizes)| sizes.iter().product());
+        Ok(Self { path: path.to_path_buf(), map, header, strides, rows })
     }
 
     /// Returns the file.
@@ -86,27 +89,50 @@ impl NpyArray {
         }
     }
 
+    /// Checks that the elements are numbers.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when they are text.
+    pub fn require_number(&self) -> Result<()> {
+        match self.element() {
+            Element::Text(_) => Err(Error::invalid(&self.path, "text; expected numbers")),
+            _ => Ok(()),
+        }
+    }
+
     /// Says whether the elements can be NaN, so that a tail of NaN can mark the end of a trial.
     pub fn can_be_nan(&self) -> bool {
         matches!(self.element(), Element::F4 | Element::F8)
     }
 
-    /// Reads the number at `index`, one index an axis.
+    /// Counts the rows: the product of all axes but the last.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Returns the length of the last axis, which is time in every array of a recording.
+    pub fn frames(&self) -> usize {
+        self.shape().last().copied().unwrap_or(0)
+    }
+
+    /// Reads the number at `frame` of `row`; the rows of `[height, width, frame]` are its pixels.
     ///
     /// # Panics
-    /// When an index is out of range or the elements are text.
+    /// When row or frame is out of range, the array has not 2 or 3 axes, or its elements are text.
     #[inline]
-    pub fn get<const N: usize>(&self, index: [usize; N]) -> f32 {
-        assert_eq!(N, self.strides.len(), "one index an axis");
-        let mut flat = 0;
-        for axis in 0..N {
-            assert!(index[axis] < self.header.shape[axis], "index in range");
-            flat += index[axis] * self.strides[axis];
-        }
+    pub fn at(&self, row: usize, frame: usize) -> f32 {
+        assert!(row < self.rows && frame < self.frames(), "row and frame in range");
+        let flat = match *self.strides {
+            [by_row, by_frame] => row * by_row + frame * by_frame,
+            [by_y, by_x, by_frame] => {
+                let width = self.header.shape[1];
+                row / width * by_y + row % width * by_x + frame * by_frame
+            }
+            _ => panic!("an array of 2 or 3 axes"),
+        };
         match self.element() {
             Element::F4 => f32::from_le_bytes(self.bytes(flat)),
             Element::F8 => f64::from_le_bytes(self.bytes(flat)) as f32,
-            Element::Unsigned(1) => f32::from(u8::from_le_bytes(self.bytes(flat))),
             _ => self.integer(flat) as f32,
         }
     }

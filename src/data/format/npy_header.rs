@@ -39,7 +39,7 @@ impl Element {
 
     /// Reads numpy's name of a type: `<f4`, `|u1`, `<U16`.
     fn parse(descr: &str) -> Result<Self, String> {
-        let unknown = || format!("elements of type '{descr}'; expected '<f4', '<f8' or '|u1', little endian");
+        let unknown = || format!("elements of type {descr:?}; expected '<f4', '<f8' or '|u1', little endian");
         let mut characters = descr.chars();
         let (order, kind) = (characters.next(), characters.next());
         let size: usize = parse_integer(characters.as_str()).ok_or_else(unknown)?;
@@ -121,7 +121,7 @@ impl Header {
         let mut text =
             format!("{{'descr': '{element}', 'fortran_order': False, 'shape': ({}), }}", shape.trim_end());
         // Magic, version and length take 10 bytes; numpy aligns the data to 64.
-        while (text.len() + 11) % 64 != 0 {
+        while !(text.len() + 11).is_multiple_of(64) {
             text.push(' ');
         }
         text.push('\n');

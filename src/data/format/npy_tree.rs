@@ -7,15 +7,18 @@
 //! meta/statistics/{videos,responses,behavior,pupil_center}/all/{mean,std,min,max,median}.npy
 //! ```
 
-// mod reader;
+mod meta;
+mod reader;
+mod scan;
 mod statistics;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
-use super::super::trial::TrialId;
+use crate::data::trial::TrialId;
 
-// pub(crate) use reader::{open, read_frames, read_trial};
+pub(crate) use reader::{read_frames, read_movie, read_trial};
+pub(crate) use scan::open;
 pub use writer::{Meta, Writer};
 
 /// One of the arrays that a trial consists of.

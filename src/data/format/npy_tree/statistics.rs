@@ -6,9 +6,9 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::super::super::trial::TrialId;
-use super::super::npy_array::{NpyArray, write_numbers};
 use super::{Array, statistics_folder};
+use crate::data::format::npy_array::{NpyArray, write_numbers};
+use crate::data::trial::TrialId;
 use crate::error::{Error, Result};
 
 /// The files of one array's statistics, in the order of [`summarise`].
@@ -26,7 +26,7 @@ pub(super) fn write(root: &Path, trials: &BTreeSet<TrialId>) -> Result<()> {
             trials.iter().map(|&id| NpyArray::open(&array.file(root, id))).collect::<Result<_>>()?;
         let folder = statistics_folder(root, array);
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let frames = maps.iter().filter_map(|map| map.shape().last().copied()).max().unwrap_or(0);
+        let frames = maps.iter().map(NpyArray::frames).max().unwrap_or(0);
         let mut shape = maps.first().map_or_else(Vec::new, |map| map.shape().to_vec());
         let Some(last) = shape.last_mut() else { continue };
         *last = frames;
@@ -37,7 +37,8 @@ pub(super) fn write(root: &Path, trials: &BTreeSet<TrialId>) -> Result<()> {
             .map_init(Vec::new, |column, at| {
                 let (row, frame) = (at / frames, at % frames);
                 column.clear();
-                column.extend(maps.iter().filter_map(|map| value(map, row, frame)));
+                let valid = maps.iter().filter(|map| frame < map.frames());
+                column.extend(valid.map(|map| map.at(row, frame)).filter(|value| !value.is_nan()));
                 summarise(column)
             })
             .collect();
@@ -47,16 +48,6 @@ pub(super) fn write(root: &Path, trials: &BTreeSet<TrialId>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Reads one value of a trial; `None` after its end.
-fn value(map: &NpyArray, row: usize, frame: usize) -> Option<f32> {
-    let value = match *map.shape() {
-        [_, width, frames] if frame < frames => map.get([row / width, row % width, frame]),
-        [_, frames] if frame < frames => map.get([row, frame]),
-        _ => return None,
-    };
-    (!value.is_nan()).then_some(value)
 }
 
 /// Computes mean, standard deviation (ddof 0), least, greatest and median; NaN of nothing.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayView2};
 
-use super::super::super::trial::{Tier, Trial, TrialId};
-use super::super::npy_array::{write_integers, write_numbers, write_texts};
 use super::{Array, coordinates_file, statistics, tiers_file, unit_ids_file};
+use crate::data::format::npy_array::{write_integers, write_numbers, write_texts};
+use crate::data::trial::{Tier, Trial, TrialId};
 use crate::error::{Error, Result};
 
 /// What is said of a mouse beside its trials.

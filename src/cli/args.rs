@@ -1,0 +1,171 @@
+//! What can be typed after `v1reel`, and the help texts.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::device::DeviceChoice;
+
+/// Reconstruct the movie a mouse was watching from the activity of its visual cortex.
+#[derive(Debug, Parser)]
+#[command(name = "v1reel", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Start with `v1reel demo`, or with your own recordings:\n  \
+    v1reel inspect MOUSE             what is in a recording\n  \
+    v1reel train experiment.toml     fit the encoding models\n  \
+    v1reel mask experiment.toml      find the pixels that the neurons see\n  \
+    v1reel reconstruct experiment.toml\n  \
+    v1reel evaluate experiment.toml\n\n\
+    A command that was interrupted goes on where it stopped when it is given again.")]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Arguments of every command.
+#[derive(Debug, Clone, Args)]
+pub struct GlobalArgs {
+    /// Where the models run: cpu, tch, tch:N, vulkan, wgpu or cuda:N, as far as built in. Overrides the
+    /// experiment file
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub device: Option<DeviceChoice>,
+    /// CPU threads to use [default: all]
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Say nothing but results, warnings and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a simulated mouse whose neurons are known: movies, behavior, responses, on disk like a real one
+    Simulate(SimulateArgs),
+    /// Show what is in a recording: neurons, trials, tiers, frames, behavior
+    Inspect(InspectArgs),
+    /// Fit the ensemble of encoding models: movie and behavior in, responses out
+    Train(ExperimentArgs),
+    /// Turn a published PyTorch checkpoint (.pth) into a v1reel model, without running anything in it
+    Import(ImportArgs),
+    /// Find the transparency mask: how much each pixel of the movie matters to the recorded neurons
+    Mask(ExperimentArgs),
+    /// Predict the responses to the trials' movies and compare them with the recorded ones
+    Predict(ExperimentArgs),
+    /// Reconstruct the movies of the chosen trials from their recorded responses
+    Reconstruct(ExperimentArgs),
+    /// Score reconstructions against the true movies; write tables and print a summary
+    Evaluate(EvaluateArgs),
+    /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
+    Demo(DemoArgs),
+}
+
+/// Arguments of every command that an experiment file drives.
+#[derive(Debug, Clone, Args)]
+pub struct ExperimentArgs {
+    /// The experiment file (TOML): mice, model, training, reconstruction
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiment: PathBuf,
+    /// Override one setting of the file, as in --set train.batch_size=8; may be given again
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: v1reel simulate mice/sim --neurons 400 --trials 60 --seed first \
+    --movies a.mp4 b.mp4")]
+pub struct SimulateArgs {
+    /// Folder of the new mouse; its name is the mouse's name
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+    /// Recipe of the mouse (TOML); the options below override it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Video files to show to it, cropped, flipped and cut into trials; made-up natural-like movies if none
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub movies: Vec<PathBuf>,
+    /// Number of neurons
+    #[arg(long, value_name = "N")]
+    pub neurons: Option<NonZeroUsize>,
+    /// Number of trials of ten seconds
+    #[arg(long, value_name = "N")]
+    pub trials: Option<NonZeroUsize>,
+    /// Name that all randomness follows from: the same name makes the same mouse
+    #[arg(long, value_name = "NAME")]
+    pub seed: Option<String>,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Clone, Args)]
+pub struct InspectArgs {
+    /// Folder of the mouse
+    #[arg(value_name = "MOUSE")]
+    pub mouse: PathBuf,
+    /// Print one line of JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// The published checkpoint
+    #[arg(value_name = "IN.pth")]
+    pub checkpoint: PathBuf,
+    /// The model to write
+    #[arg(value_name = "OUT.safetensors")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Clone, Args)]
+pub struct EvaluateArgs {
+    /// Which experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Print one line of JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Folder to write to
+    #[arg(long, value_name = "DIR", default_value = "runs/demo")]
+    pub run: PathBuf,
+    /// End with one line of JSON: the score, the controls, the folder
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn clap_finds_no_contradiction_in_the_arguments() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_arguments_may_follow_the_command() {
+        let cli = Cli::try_parse_from(["v1reel", "train", "a.toml", "--device", "tch:1", "-q"]).unwrap();
+        assert_eq!(cli.global.device, Some(DeviceChoice::Tch(Some(1))));
+        assert!(cli.global.quiet);
+    }
+
+    #[test]
+    fn simulate_takes_several_movies() {
+        let words = ["v1reel", "simulate", "out", "--movies", "a.mp4", "b.mp4", "--neurons", "10"];
+        let Command::Simulate(args) = Cli::try_parse_from(words).unwrap().command else { panic!() };
+        assert_eq!(args.movies.len(), 2);
+        assert_eq!(args.out, PathBuf::from("out"));
+    }
+}

@@ -1,0 +1,132 @@
+//! Splits trials into folds by movie, so that no movie is both trained and tested on.
+//!
+//! The published split: a perceptual hash of five frames of the movie, modulo the number of folds.
+//! Near-duplicates of a movie can still fall into different folds.
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayView3;
+use rayon::prelude::*;
+
+use super::mouse::Mouse;
+use super::trial::TrialId;
+use crate::error::{Error, Result};
+
+mod perceptual_hash;
+
+/// Frames of a movie that its hash looks at, as published.
+const HASH_FRAMES: usize = 5;
+
+/// Folds of the published split.
+pub const PUBLISHED_FOLDS: usize = 7;
+
+/// Hashes a movie, as published: five frames spread over it, cast to bytes, the perceptual hashes
+/// of each combined by exclusive or.
+///
+/// A movie of fewer than five frames, which the published code refuses, is hashed by all it has.
+///
+/// # Shapes
+/// `movie`: `[frame, height, width]`, 0..255, its valid frames only.
+pub fn movie_hash(movie: ArrayView3<'_, f32>) -> u64 {
+    let (frames, height, width) = movie.dim();
+    if height == 0 || width == 0 {
+        return 0;
+    }
+    let step = (frames / HASH_FRAMES).max(1);
+    (step / 2..frames)
+        .step_by(step)
+        .take(HASH_FRAMES)
+        .map(|frame| {
+            let pixels = movie.index_axis(ndarray::Axis(0), frame);
+            perceptual_hash::of_frame(&pixels.map(|&value| value as u8))
+        })
+        .fold(0, |hash, frame| hash ^ frame)
+}
+
+/// Returns the fold of a movie hash, `0..folds`.
+///
+/// # Panics
+/// When `folds` is 0.
+pub fn fold_of(hash: u64, folds: usize) -> usize {
+    (hash % folds as u64) as usize
+}
+
+/// Where one trial belongs, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assignment {
+    /// Hash of its movie.
+    pub hash: u64,
+    /// Its fold, `0..count`.
+    pub fold: usize,
+}
+
+/// The fold of each trial of a mouse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folds {
+    count: usize,
+    assignments: BTreeMap<TrialId, Assignment>,
+}
+
+impl Folds {
+    /// Assigns every trial of `mouse` to one of `count` folds by the hash of its movie; trials of
+    /// one movie, also of different mice, land in one fold. Trials of tier `none` are in no fold: that
+    /// tier is how a recording leaves a trial out.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when `count` is 0; whatever reading a movie returns.
+    pub fn assign(mouse: &Mouse, count: usize) -> Result<Self> {
+        if count == 0 {
+            return Err(Error::usage("0 folds; expected at least 1"));
+        }
+        let trials: Vec<_> = mouse.trials.iter().filter(|trial| trial.tier.0 != "none").collect();
+        let hashes: Vec<Result<u64>> = trials
+            .par_iter()
+            .map(|trial| mouse.read_movie(trial.id).map(|movie| movie_hash(movie.view())))
+            .collect();
+        let mut assignments = BTreeMap::new();
+        for (trial, hash) in trials.iter().zip(hashes) {
+            let hash = hash?;
+            assignments.insert(trial.id, Assignment { hash, fold: fold_of(hash, count) });
+        }
+        Ok(Self { count, assignments })
+    }
+
+    /// Returns the number of folds.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Returns the assignment of a trial; `None` for one that is in no fold.
+    pub fn get(&self, id: TrialId) -> Option<Assignment> {
+        self.assignments.get(&id).copied()
+    }
+
+    /// Lists the trials of one fold by ascending id.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is no such fold.
+    pub fn trials_in(&self, fold: usize) -> Result<Vec<TrialId>> {
+        self.check(fold)?;
+        Ok(self.trials_where(|assigned| assigned == fold))
+    }
+
+    /// Lists the trials of all folds but one by ascending id.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is no such fold.
+    pub fn trials_outside(&self, fold: usize) -> Result<Vec<TrialId>> {
+        self.check(fold)?;
+        Ok(self.trials_where(|assigned| assigned != fold))
+    }
+
+    fn check(&self, fold: usize) -> Result<()> {
+        if fold < self.count {
+            return Ok(());
+        }
+        Err(Error::usage(format!("fold {fold} is out of range; expected 0 to {}", self.count - 1)))
+    }
+
+    fn trials_where(&self, wanted: impl Fn(usize) -> bool) -> Vec<TrialId> {
+        self.assignments.iter().filter(|(_, a)| wanted(a.fold)).map(|(&id, _)| id).collect()
+    }
+}

@@ -1,0 +1,14 @@
+//! The Poisson loss, as published: `p - r * log(p + 1e-8)`, without the term that depends on r only.
+
+use burn::tensor::Tensor;
+
+/// Keeps the logarithm finite. As published.
+const EPSILON: f64 = 1e-8;
+
+/// Computes the loss of every neuron and frame.
+///
+/// # Shapes
+/// - `predicted`, `recorded`, output: `[batch, neuron, time]`
+pub fn poisson(predicted: Tensor<3>, recorded: Tensor<3>) -> Tensor<3> {
+    predicted.clone() - recorded * (predicted + EPSILON).log()
+}

@@ -1,0 +1,275 @@
+//! Draws curves as PNG: learning curves, loss per iteration. Quantities of different units get panels
+//! of their own, one above the other, rather than two axes in one.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use image::{Rgb, RgbImage};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontStyle, register_font};
+
+use super::plot_page::PlotPage;
+use super::{text, write_png};
+use crate::error::{Error, Result};
+
+/// Width of the picture and height of one panel, in pixels.
+const PANEL: (u32, u32) = (960, 360);
+/// Height of the title, in pixels.
+const TITLE_HEIGHT: u32 = 44;
+/// Name under which plotters knows the embedded font.
+const FAMILY: &str = "embedded";
+/// Text sizes, in pixels.
+const TITLE_SIZE: u32 = 24;
+const TEXT_SIZE: u32 = 17;
+/// Colours that stay apart for colour-blind readers (Okabe & Ito 2008), without their yellow.
+const COLORS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(230, 159, 0),
+    RGBColor(60, 60, 60),
+];
+
+type Area<'a> = DrawingArea<PlotPage<'a>, Shift>;
+type DrawingError = DrawingAreaErrorKind<Infallible>;
+
+/// One curve.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// Its name in the legend; empty for none.
+    pub label: String,
+    /// `(x, y)`, by ascending x. The curve has a gap where a value is not finite.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Curves that share both axes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// What x is, with its unit.
+    pub x_label: String,
+    /// What y is, with its unit.
+    pub y_label: String,
+    /// The curves, in the order of the legend.
+    pub lines: Vec<Line>,
+}
+
+/// Writes a PNG with the panels one above the other; all have the same range of x.
+///
+/// # Errors
+/// [`Error::Usage`] when there is no panel or no finite point at all, [`Error::Io`] when the file can't
+/// be written. Nothing is left behind.
+pub fn write_plot(path: &Path, title: &str, panels: &[Panel]) -> Result<()> {
+    write_png(path, &draw_plot(title, panels)?.into())
+}
+
+fn draw_plot(title: &str, panels: &[Panel]) -> Result<RgbImage> {
+    let x_range = range(panels.iter().flat_map(|p| &p.lines).flat_map(finite).map(|p| p.0), 0.0);
+    let x_range = x_range.ok_or_else(|| Error::usage(format!("\"{title}\": there is nothing to plot")))?;
+    ready_font()?;
+    let size = (PANEL.0, TITLE_HEIGHT + PANEL.1 * panels.len() as u32);
+    let mut picture = RgbImage::from_pixel(size.0, size.1, Rgb([255; 3]));
+    {
+        let page = PlotPage::new(&mut picture).into_drawing_area();
+        let failed = |e: DrawingError| Error::Failed(format!("\"{title}\" can't be plotted: {e}"));
+        let (above, below) = page.split_vertically(TITLE_HEIGHT);
+        let style = TextStyle::from((FAMILY, TITLE_SIZE)).pos(Pos::new(HPos::Center, VPos::Center));
+        above.draw_text(title, &style, (PANEL.0 as i32 / 2, TITLE_HEIGHT as i32 / 2 + 4)).map_err(failed)?;
+        for (panel, area) in panels.iter().zip(below.split_evenly((panels.len(), 1))) {
+            draw_panel(&area, panel, x_range).map_err(failed)?;
+        }
+        page.present().map_err(failed)?;
+    }
+    Ok(picture)
+}
+
+fn draw_panel(area: &Area, panel: &Panel, (x_min, x_max): (f64, f64)) -> Result<(), DrawingError> {
+    let values = panel.lines.iter().flat_map(finite).map(|p| p.1);
+    let (y_min, y_max) = range(values, 0.05).unwrap_or((0.0, 1.0));
+    let mut chart = ChartBuilder::on(area)
+        .margin(12)
+        .margin_right(28)
+        .x_label_area_size(50)
+        .y_label_area_size(92)
+        .build_cartesian_2d(x_min..x_max, y_min..y_max)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .bold_line_style(BLACK.mix(0.12))
+        .x_labels(8)
+        .y_labels(6)
+        .x_label_formatter(&|x| tick(*x, x_max - x_min))
+        .y_label_formatter(&|y| tick(*y, y_max - y_min))
+        .x_desc(panel.x_label.as_str())
+        .y_desc(panel.y_label.as_str())
+        .label_style((FAMILY, TEXT_SIZE))
+        .axis_desc_style((FAMILY, TEXT_SIZE))
+        .draw()?;
+    for (line, &color) in panel.lines.iter().zip(COLORS.iter().cycle()) {
+        for piece in line.points.split(|p| !is_finite(p)).filter(|piece| !piece.is_empty()) {
+            chart.draw_series(LineSeries::new(piece.iter().copied(), color.stroke_width(2)))?;
+            if piece.len() == 1 {
+                chart.draw_series([Circle::new(piece[0], 3, color.filled())])?;
+            }
+        }
+        if !line.label.is_empty() {
+            // An empty series that only carries the legend's entry.
+            chart
+                .draw_series(LineSeries::new([], color))?
+                .label(line.label.as_str())
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 24, y)], color.stroke_width(3)));
+        }
+    }
+    if panel.lines.iter().any(|line| !line.label.is_empty()) {
+        chart
+            .configure_series_labels()
+            .position(quietest_corner(panel, (x_min, x_max), (y_min, y_max)))
+            .legend_area_size(34)
+            .margin(10)
+            .background_style(WHITE.mix(0.85))
+            .border_style(BLACK.mix(0.25))
+            .label_font((FAMILY, TEXT_SIZE))
+            .draw()?;
+    }
+    Ok(())
+}
+
+/// The corner with the fewest points, so that the legend hides little.
+fn quietest_corner(panel: &Panel, x_range: (f64, f64), y_range: (f64, f64)) -> SeriesLabelPosition {
+    let place = |value: f64, (min, max): (f64, f64)| (value - min) / (max - min);
+    let points: Vec<(f64, f64)> =
+        panel.lines.iter().flat_map(finite).map(|&(x, y)| (place(x, x_range), place(y, y_range))).collect();
+    // The legend's share of the panel, roughly.
+    let (width, height) = (0.3, 0.12 + 0.09 * panel.lines.len() as f64);
+    let hidden = |right: bool, upper: bool| {
+        let within = |x: f64, y: f64| {
+            (if right { 1.0 - x } else { x }) < width && (if upper { 1.0 - y } else { y }) < height
+        };
+        points.iter().filter(|&&(x, y)| within(x, y)).count()
+    };
+    let corners = [
+        (hidden(true, true), SeriesLabelPosition::UpperRight),
+        (hidden(true, false), SeriesLabelPosition::LowerRight),
+        (hidden(false, true), SeriesLabelPosition::UpperLeft),
+        (hidden(false, false), SeriesLabelPosition::LowerLeft),
+    ];
+    // The first of equals: upper right, where readers look.
+    let quietest = corners.into_iter().min_by_key(|(hidden, _)| *hidden);
+    quietest.map_or(SeriesLabelPosition::UpperRight, |(_, position)| position)
+}
+
+fn is_finite(&(x, y): &(f64, f64)) -> bool {
+    // Short of the largest f64, so that the range of an axis is finite too.
+    x.abs() < 1e300 && y.abs() < 1e300
+}
+
+fn finite(line: &Line) -> impl Iterator<Item = &(f64, f64)> {
+    line.points.iter().filter(|point| is_finite(point))
+}
+
+/// Range of the values, widened on both sides by a share `margin` of itself, and so that a constant
+/// still has an axis. `None` without values.
+fn range(values: impl Iterator<Item = f64>, margin: f64) -> Option<(f64, f64)> {
+    let (min, max) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+    if min > max {
+        return None;
+    }
+    // Less than this and the ticks would be told apart by rounding alone.
+    let least = 1e-6 * min.abs().max(max.abs()).max(1e-6);
+    let spread = if max - min > least { margin * (max - min) } else { 0.5 * min.abs().max(1.0) };
+    Some((min - spread, max + spread))
+}
+
+/// Writes a tick with as many digits as a range of `span` needs.
+fn tick(value: f64, span: f64) -> String {
+    // Some six ticks: they differ within two digits below that of the range.
+    let decimals = (2.0 - span.log10()).ceil();
+    if decimals > 6.0 || value.abs() >= 1e7 {
+        return format!("{value:.2e}");
+    }
+    let text = format!("{value:.*}", decimals.max(0.0) as usize);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// Tells plotters about the embedded font, once.
+fn ready_font() -> Result<()> {
+    static READY: OnceLock<bool> = OnceLock::new();
+    let ready = READY.get_or_init(|| register_font(FAMILY, FontStyle::Normal, text::FONT).is_ok());
+    if *ready { Ok(()) } else { Err(Error::Failed("the embedded font can't be read".into())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(points: Vec<(f64, f64)>) -> Panel {
+        let line = Line { label: "training loss".into(), points };
+        Panel { x_label: "step".into(), y_label: "loss".into(), lines: vec![line] }
+    }
+
+    fn count(picture: &RgbImage, color: RGBColor) -> usize {
+        picture.pixels().filter(|p| p.0 == [color.0, color.1, color.2]).count()
+    }
+
+    #[test]
+    fn a_plot_decodes_to_panels_with_their_curves() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("curve.png");
+        let falling = panel((0..50).map(|i| (f64::from(i), 10.0 / f64::from(i + 1))).collect());
+        write_plot(&path, "Learning curve", &[falling.clone(), falling]).unwrap();
+        let picture = image::open(&path).unwrap().into_rgb8();
+        assert_eq!(picture.dimensions(), (PANEL.0, TITLE_HEIGHT + 2 * PANEL.1));
+        // A curve across the panel, twice, is more than a thousand pixels of its colour.
+        assert!(count(&picture, COLORS[0]) > 1000);
+        assert_eq!(count(&picture, COLORS[1]), 0);
+    }
+
+    #[test]
+    fn odd_data_is_drawn_without_harm() {
+        for points in [
+            vec![(0.0, 3.0)],
+            vec![(0.0, 3.0), (1.0, 3.0)],
+            vec![
+                (0.0, 0.0),
+                (1.0, f64::NAN),
+                (2.0, f64::INFINITY),
+                (3.0, f64::MAX),
+                (4.0, 9e299),
+                (5.0, -9e299),
+            ],
+            vec![(5.0, 1e-300), (5.0, 2e-300)],
+        ] {
+            let picture = draw_plot("t", &[panel(points.clone()), panel(vec![])]).unwrap();
+            assert!(count(&picture, COLORS[0]) > 0, "{points:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_plot_is_refused_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/curve.png");
+        for panels in [vec![], vec![panel(vec![])], vec![panel(vec![(0.0, f64::NAN)])]] {
+            assert_eq!(write_plot(&path, "t", &panels).unwrap_err().exit_code(), 2);
+        }
+        let file = folder.path().join("not_a_folder");
+        std::fs::write(&file, "x").unwrap();
+        let error = write_plot(&file.join("curve.png"), "t", &[panel(vec![(0.0, 1.0)])]).unwrap_err();
+        assert!(error.to_string().contains("not_a_folder"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn ticks_have_the_digits_they_need() {
+        assert_eq!(tick(0.25, 1.0), "0.25");
+        assert_eq!(tick(0.5, 1.0), "0.5");
+        assert_eq!(tick(0.0015, 0.004), "0.0015");
+        assert_eq!(tick(3000.0, 9000.0), "3000");
+        assert_eq!(tick(2e9, 9e9), "2.00e9");
+        assert_eq!(tick(-1e-17, 1.0), "0");
+    }
+}
