@@ -32,6 +32,7 @@ pub mod metric;
 pub mod model;
 pub mod reconstruct;
 pub mod report;
+pub mod run_folder;
 pub mod seed;
 pub mod simulate;
 pub mod train;

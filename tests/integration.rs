@@ -7,6 +7,7 @@ mod integration {
     mod fold_hash;
     mod kernels;
     mod layering;
+    mod mask_parity;
     mod metrics_parity;
     mod pytorch_checkpoint;
     mod reconstruction_parity;

@@ -57,7 +57,7 @@ pub enum Command {
     /// Predict the responses to the trials' movies and compare them with the recorded ones
     Predict(ExperimentArgs),
     /// Reconstruct the movies of the chosen trials from their recorded responses
-    Reconstruct(ExperimentArgs),
+    Reconstruct(ReconstructArgs),
     /// Score reconstructions against the true movies; write tables and print a summary
     Evaluate(EvaluateArgs),
     /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
@@ -120,6 +120,17 @@ pub struct ImportArgs {
     /// The model to write
     #[arg(value_name = "OUT.safetensors")]
     pub out: PathBuf,
+}
+
+/// Arguments of `reconstruct`.
+#[derive(Debug, Clone, Args)]
+pub struct ReconstructArgs {
+    /// Which experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Also reconstruct from responses shuffled between neurons, as a control; doubles the time
+    #[arg(long)]
+    pub shuffled_neurons: bool,
 }
 
 /// Arguments of `evaluate`.

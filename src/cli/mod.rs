@@ -7,6 +7,7 @@ pub mod output;
 pub mod progress;
 pub mod session;
 pub mod table;
+pub mod workspace;
 
 use std::process::ExitCode;
 

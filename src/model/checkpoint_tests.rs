@@ -105,17 +105,14 @@ fn a_checkpoint_that_could_not_be_read_is_not_written() {
 }
 
 #[test]
-fn taking_checks_shapes_and_finishing_finds_what_is_left() {
+fn taking_names_what_is_missing_and_finishing_what_is_left() {
     let mut checkpoint = read(&written()).unwrap();
-    let message = checkpoint.take("core.stem.conv.weight", &[5, 4]).unwrap_err().to_string();
-    assert!(message.contains("core.stem.conv.weight has shape [4, 5], expected [5, 4]"), "{message}");
-    let message = checkpoint.take("core.stem.conv.wait", &[4, 5]).unwrap_err().to_string();
-    assert!(message.contains("core.stem.conv.wait [4, 5] is missing; the nearest is"), "{message}");
+    let message = checkpoint.take("core.stem.conv.wait").unwrap_err().to_string();
+    assert!(message.contains("core.stem.conv.wait; the nearest is"), "{message}");
     assert!(message.contains("core.stem.conv.weight"), "{message}");
     for (name, shape) in expected_tensors(&checkpoint.config) {
         if name != "readouts.1.conv.bias" {
-            let values = checkpoint.take(&name, &shape).unwrap();
-            assert_eq!(values.len(), shape.iter().product::<usize>());
+            assert_eq!(checkpoint.take(&name).unwrap().shape, shape);
         }
     }
     let message = checkpoint.finish().unwrap_err().to_string();

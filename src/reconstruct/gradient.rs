@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::{DwiseNeuro, Pass, loss, tensors};
 
 /// Added to a gradient's norm before dividing by it. As published.
-const NORM_EPSILON: f64 = 1e-6;
+pub(super) const NORM_EPSILON: f64 = 1e-6;
 
 /// What is known of a trial while its movie is sought.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ impl Problem {
     ///
     /// # Shapes
     /// - output: `[window * step, channel, clip time, height, width]`
-    fn input(&self, movie: ArrayView3<f32>, starts: &[usize], device: &Device) -> Tensor<5> {
+    pub(super) fn input(&self, movie: ArrayView3<f32>, starts: &[usize], device: &Device) -> Tensor<5> {
         let (_, height, width) = movie.dim();
         let channels = 1 + self.behavior.nrows();
         let clips = starts.len() * self.clip.step;
@@ -94,10 +94,28 @@ impl Problem {
     }
 
     /// Lists the recorded frames of every clip, window by window.
-    fn clips(&self, starts: &[usize]) -> Vec<impl ExactSizeIterator<Item = usize> + Clone + use<>> {
+    pub(super) fn clips(
+        &self,
+        starts: &[usize],
+    ) -> Vec<impl ExactSizeIterator<Item = usize> + Clone + use<>> {
         let clip = self.clip;
         let of_window = |&start: &usize| (start..start + clip.step).map(move |first| clip.frames(first));
         starts.iter().flat_map(of_window).collect()
+    }
+
+    /// Stacks the recorded responses of the clips of some windows.
+    ///
+    /// # Shapes
+    /// - output: `[window * step, neuron, clip time]`
+    pub(super) fn recorded(&self, starts: &[usize], device: &Device) -> Tensor<3> {
+        let shape = [starts.len() * self.clip.step, self.responses.nrows(), self.clip.size];
+        let mut values: Vec<f32> = Vec::with_capacity(shape.iter().product());
+        for frames in self.clips(starts) {
+            for row in self.responses.rows() {
+                values.extend(frames.clone().map(|frame| row[frame]));
+            }
+        }
+        Tensor::from_data(TensorData::new(values, shape), device)
     }
 
     /// Computes the sum of the windows' losses, to be differentiated, and each of them.
@@ -108,19 +126,10 @@ impl Problem {
         starts: &[usize],
         device: &Device,
     ) -> (Tensor<1>, Vec<f64>) {
-        let clips = starts.len() * self.clip.step;
-        let neurons = self.responses.nrows();
-        let mut values = Vec::with_capacity(clips * neurons * self.clip.size);
-        for frames in self.clips(starts) {
-            for row in self.responses.rows() {
-                values.extend(frames.clone().map(|frame| row[frame]));
-            }
-        }
-        let recorded = TensorData::new(values, [clips, neurons, self.clip.size]);
-        let recorded = Tensor::<3>::from_data(recorded, device);
         let predicted = encoder.forward(input, self.mouse, &Pass::evaluation());
-        let loss = loss::poisson(predicted, recorded);
-        let per_window: Tensor<2> = loss.reshape([starts.len(), self.clip.window() * neurons]).mean_dim(1);
+        let loss = loss::poisson(predicted, self.recorded(starts, device));
+        let values_in_window = self.clip.window() * self.responses.nrows();
+        let per_window: Tensor<2> = loss.reshape([starts.len(), values_in_window]).mean_dim(1);
         let each = tensors::values(per_window.clone());
         (per_window.sum(), each.into_iter().map(f64::from).collect())
     }

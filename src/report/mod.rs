@@ -4,12 +4,15 @@
 //! a cluster node without one; everything is written whole or not at all.
 
 mod h264;
+pub mod mask_picture;
 pub mod movie_file;
+pub mod page;
 pub mod panel;
 pub mod plot;
 mod plot_page;
 pub mod strip;
 pub mod text;
+pub mod trial_pictures;
 
 use std::path::Path;
 

@@ -229,7 +229,8 @@ mod tests {
         let slope = points.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum::<f64>()
             / points.iter().map(|p| (p.0 - mx).powi(2)).sum::<f64>();
         // The range natural images are found in (Torralba & Oliva 2003).
-        println!("slope {slope}");assert!((-1.6..=-0.7).contains(&slope), "slope {slope}");
+        println!("slope {slope}");
+        assert!((-1.6..=-0.7).contains(&slope), "slope {slope}");
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 pub mod config;
 pub mod ema;
+pub mod member;
 pub mod schedule;
 pub mod trainer;
+pub mod validate;
 
 pub use config::TrainConfig;
+pub use member::{MemberPlan, SplitMouse};
 pub use schedule::Schedule;
 pub use trainer::{StepStats, Targets, Trainer, TrainingBatch};

@@ -5,7 +5,9 @@ use ndarray::{Array4, Axis, Ix3, concatenate};
 use v1reel::data::ClipConfig;
 use v1reel::model::{DwiseNeuro, Pass, loss, predictor, tensors};
 
-use super::support::{member, members, mice, reference_array, reference_json, relative_error, tensor};
+use super::support::{
+    input_size, member, members, mice, reference_array, reference_json, relative_error, tensor,
+};
 
 /// Order of f32 sums through a deep network; the reference asks for 1e-4.
 const OUTPUT: f64 = 1e-5;
@@ -119,8 +121,7 @@ fn trial_predictions_of_every_member_match() {
     let stack = |name: &str| reference_array("trial.npz", name);
     let movie = stack("trial_video").into_dimensionality::<Ix3>().unwrap().permuted_axes([2, 0, 1]);
     let (frames, height, width) = movie.dim();
-    let size = reference_json("model.json")["input_size"].clone();
-    let size = [size[0].as_u64().unwrap() as usize, size[1].as_u64().unwrap() as usize];
+    let size = input_size();
     let rows: Vec<_> = ["trial_behavior", "trial_pupil_center"]
         .map(|name| stack(name).into_dimensionality::<ndarray::Ix2>().unwrap())
         .into();

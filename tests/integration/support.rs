@@ -92,3 +92,9 @@ pub fn mice() -> usize {
 pub fn tensor<const D: usize>(array: &ArrayD<f32>, device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(array.iter().copied().collect::<Vec<_>>(), array.shape()), device)
 }
+
+/// Height and width of the reference encoder's input.
+pub fn input_size() -> [usize; 2] {
+    let size = reference_json("model.json")["input_size"].clone();
+    [0, 1].map(|axis| size[axis].as_u64().unwrap() as usize)
+}

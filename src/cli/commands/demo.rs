@@ -1,13 +1,67 @@
-//! `v1reel demo`: goes the whole way once, small, and shows the pictures.
+//! `v1reel demo`: the whole way once, small, on a simulated mouse.
+
+use std::time::Instant;
 
 use crate::cli::args::DemoArgs;
 use crate::cli::session::Session;
-use crate::error::Result;
+use crate::cli::workspace::Workspace;
+use crate::cli::{commands, output};
+use crate::error::{Error, Result};
+use crate::evaluate::table::mean;
+use crate::experiment::Layer;
+use crate::reconstruct::Condition;
+use crate::report::page::write_page;
+use crate::simulate::{SimulationConfig, simulate};
 
-/// Runs the demo.
+/// The recipe of the demo's mouse.
+const RECIPE: &str = include_str!("../../../data/demo_mouse.toml");
+
+/// Simulates, trains, reconstructs, scores.
 ///
 /// # Errors
-/// Whatever the stage returns.
-pub fn run(_args: &DemoArgs, _session: &Session) -> Result<()> {
-    super::not_joined("demo")
+/// Whatever the stages return.
+pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
+    let start = Instant::now();
+    let folder = std::path::absolute(&args.run).map_err(Error::io(&args.run))?;
+    let mouse = folder.join("mice").join("simulated");
+    if !mouse.exists() {
+        let recipe: SimulationConfig =
+            toml::from_str(RECIPE).map_err(|e| Error::Failed(format!("the demo's recipe: {e}")))?;
+        simulate(&recipe, &mouse, session.observer())?;
+    }
+    let text = format!("name = \"demo\"\nrun = {folder:?}\n[data]\nmice = [{mouse:?}]\n");
+    let layers = vec![Layer::preset("demo")?, Layer::text("the demo", &text, &folder)?];
+    let workspace = Workspace::open(session.resolve(layers, "demo")?)?;
+    let run = session.open_run(&workspace.experiment)?;
+    commands::train::train(&workspace, &run)?;
+    let ensemble = workspace.ensemble()?;
+    commands::mask::train(&workspace, &ensemble, &run)?;
+    for condition in [Condition::Recorded, Condition::ShuffledNeurons] {
+        commands::reconstruct::reconstruct(&workspace, &ensemble, condition, &run)?;
+    }
+    let rows = commands::evaluate::evaluate(&workspace)?;
+    let page = folder.join("report").join("index.html");
+    write_page(&page, &workspace.folder, &rows)?;
+    let controls = serde_json::json!({
+        "mean_movie": mean(&rows, |row| row.controls.mean_movie),
+        "another_trial": mean(&rows, |row| row.controls.another_trial),
+        "shuffled_neurons": mean(&rows, |row| row.controls.shuffled_neurons),
+    });
+    if !args.json {
+        output::line(
+            "Simulated mouse, movies that no member was trained on; pixel correlation and its controls:",
+        )?;
+        output::line(commands::evaluate::table(&rows))?;
+        output::line(format!("Took {:.0} s. Open {}", start.elapsed().as_secs_f64(), page.display()))?;
+        return run.close();
+    }
+    run.close()?;
+    output::json(&serde_json::json!({
+        "pixel_correlation": mean(&rows, |row| row.scores.pixel_correlation),
+        "controls": controls,
+        "members": workspace.experiment.members,
+        "trials": rows.len(),
+        "seconds": start.elapsed().as_secs_f64(),
+        "run": folder,
+    }))
 }

@@ -1,13 +1,95 @@
-//! `v1reel evaluate`: scores reconstructions against the true movies.
+//! `v1reel evaluate`: scores reconstructions against the true movies, beside controls.
 
 use crate::cli::args::EvaluateArgs;
+use crate::cli::output;
 use crate::cli::session::Session;
-use crate::error::Result;
+use crate::cli::table::Table;
+use crate::cli::workspace::Workspace;
+use crate::error::{Error, Result};
+use crate::evaluate::controls::mean_movie;
+use crate::evaluate::table::{COLUMNS, TrialScore, mean, write_csv};
+use crate::evaluate::{Controls, Scores};
+use crate::reconstruct::{Condition, Reconstruction};
 
-/// Evaluates reconstructions.
+/// Scores what was reconstructed.
 ///
 /// # Errors
 /// Whatever the stage returns.
-pub fn run(_args: &EvaluateArgs, _session: &Session) -> Result<()> {
-    super::not_joined("evaluate")
+pub fn run(args: &EvaluateArgs, session: &Session) -> Result<()> {
+    let workspace = Workspace::open(session.experiment(&args.experiment)?)?;
+    let rows = evaluate(&workspace)?;
+    if args.json {
+        let means: serde_json::Map<String, serde_json::Value> =
+            COLUMNS.iter().map(|(name, value)| ((*name).to_string(), mean(&rows, value).into())).collect();
+        return output::json(&serde_json::json!({ "mean": means, "trials": rows }));
+    }
+    output::line(table(&rows))?;
+    output::line(format!("All scores are in {}", workspace.folder.evaluation().join("trials.csv").display()))
+}
+
+/// Scores every chosen trial and writes `evaluation/trials.csv`.
+///
+/// # Errors
+/// When a trial was not reconstructed or a file can't be read or written.
+pub fn evaluate(workspace: &Workspace) -> Result<Vec<TrialScore>> {
+    let mut rows = Vec::new();
+    for (index, split) in workspace.mice.iter().enumerate() {
+        let mouse = &split.mouse;
+        let mean_movie = mean_movie(mouse, &split.training)?;
+        for &trial in &workspace.chosen[index] {
+            let path = |condition: Condition| workspace.folder.ensemble(condition.name(), &mouse.id, trial);
+            let recorded = path(Condition::Recorded);
+            if !recorded.exists() {
+                return Err(Error::invalid(
+                    recorded,
+                    "this trial is not reconstructed yet (v1reel reconstruct)",
+                ));
+            }
+            let result = Reconstruction::read(&recorded)?;
+            let shuffled = path(Condition::ShuffledNeurons);
+            let shuffled = shuffled.exists().then(|| Reconstruction::read(&shuffled)).transpose()?;
+            // Other held-out movies where there are some, else training ones.
+            let others = split.held_out.iter().chain(&split.training).filter(|&&other| other != trial);
+            let others = others
+                .take(OTHER_TRIALS)
+                .map(|&other| mouse.read_movie(other))
+                .collect::<Result<Vec<_>>>()?;
+            rows.push(TrialScore {
+                mouse: mouse.id.clone(),
+                trial,
+                members: workspace.experiment.members,
+                scores: Scores::of(&result),
+                controls: Controls::of(&result, shuffled.as_ref(), mean_movie.view(), &others),
+            });
+        }
+    }
+    write_csv(&workspace.folder.evaluation().join("trials.csv"), &rows)?;
+    Ok(rows)
+}
+
+/// Movies that a reconstruction is compared with as a control.
+const OTHER_TRIALS: usize = 8;
+
+/// Sets the main scores and the controls in a table, with their mean.
+pub fn table(rows: &[TrialScore]) -> Table {
+    let shown = [0, 1, 2, 3, 8, 11].map(|column| COLUMNS[column]);
+    let heading = [
+        "mouse",
+        "trial",
+        "pixel r",
+        "mean movie",
+        "another trial",
+        "shuffled neurons",
+        "SSIM",
+        "response r",
+    ];
+    let mut table = Table::new(heading);
+    let cell = |value: f64| if value.is_finite() { format!("{value:.3}") } else { String::new() };
+    for row in rows {
+        let numbers = shown.iter().map(|(_, value)| cell(value(row)));
+        table.row([row.mouse.to_string(), row.trial.to_string()].into_iter().chain(numbers));
+    }
+    let means = shown.iter().map(|(_, value)| cell(mean(rows, value)));
+    table.row(["mean".to_string(), String::new()].into_iter().chain(means));
+    table
 }

@@ -1,13 +1,68 @@
 //! `v1reel mask`: trains the transparency mask of every mouse.
 
 use crate::cli::args::ExperimentArgs;
-use crate::cli::session::Session;
+use crate::cli::output;
+use crate::cli::session::{Run, Session};
+use crate::cli::table::Table;
+use crate::cli::workspace::Workspace;
+use crate::ensemble::Ensemble;
 use crate::error::Result;
+use crate::event::{Event, Observer};
+use crate::reconstruct::mask_training::MaskPlan;
+use crate::report::mask_picture::write_mask;
 
 /// Trains the masks.
 ///
 /// # Errors
 /// Whatever the stage returns.
-pub fn run(_args: &ExperimentArgs, _session: &Session) -> Result<()> {
-    super::not_joined("mask")
+pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
+    let workspace = Workspace::open(session.experiment(args)?)?;
+    let ensemble = workspace.ensemble()?;
+    let run = session.open_run(&workspace.experiment)?;
+    train(&workspace, &ensemble, &run)?;
+    let mut table = Table::new(["mouse", "updated pixels", "scored pixels", "of", "mask"]);
+    for (index, split) in workspace.mice.iter().enumerate() {
+        let mask = workspace.mask(index)?;
+        let geometry = workspace.geometry(index)?;
+        let content = geometry.crop_image(mask.view());
+        let config = &workspace.experiment.reconstruction;
+        let count = |threshold: f32| content.iter().filter(|&&t| t >= threshold).count().to_string();
+        table.row([
+            split.mouse.id.to_string(),
+            count(config.update_threshold),
+            count(config.evaluation_threshold),
+            content.len().to_string(),
+            workspace.folder.mask(&split.mouse.id).display().to_string(),
+        ]);
+    }
+    output::line(table)?;
+    run.close()
+}
+
+/// Trains the masks that are not there yet.
+///
+/// # Errors
+/// Whatever the stage returns.
+pub fn train(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<()> {
+    for (index, split) in workspace.mice.iter().enumerate() {
+        let path = workspace.folder.mask(&split.mouse.id);
+        if path.exists() {
+            let message = format!("{}: taken as it is; delete it to train it again", path.display());
+            run.observer.emit(Event::Note { message });
+            continue;
+        }
+        let plan = MaskPlan {
+            mouse: &split.mouse,
+            readout: index,
+            trials: &split.training,
+            clip: workspace.experiment.clip,
+            input_size: workspace.experiment.input_size,
+            config: &workspace.experiment.mask,
+            seed: &workspace.experiment.seed,
+        };
+        let mask = plan.train(ensemble, &workspace.device, &run.observer)?;
+        workspace.write_mask(index, &mask)?;
+        write_mask(&path.with_extension("png"), mask.view())?;
+    }
+    Ok(())
 }

@@ -9,10 +9,3 @@ pub mod predict;
 pub mod reconstruct;
 pub mod simulate;
 pub mod train;
-
-use crate::error::{Error, Result};
-
-/// Ends a command whose stage is not joined to the command line.
-fn not_joined(command: &str) -> Result<()> {
-    Err(Error::Failed(format!("`v1reel {command}` is not part of this build")))
-}

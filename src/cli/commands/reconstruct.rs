@@ -1,13 +1,47 @@
 //! `v1reel reconstruct`: reconstructs the movies of the chosen trials.
 
-use crate::cli::args::ExperimentArgs;
-use crate::cli::session::Session;
-use crate::error::Result;
+use crate::cli::args::ReconstructArgs;
+use crate::cli::output;
+use crate::cli::session::{Run, Session};
+use crate::cli::workspace::Workspace;
+use crate::ensemble::Ensemble;
+use crate::error::{Error, Result};
+use crate::reconstruct::Condition;
+use crate::report::trial_pictures::write_pictures;
 
-/// Reconstructs movies.
+/// Reconstructs.
 ///
 /// # Errors
 /// Whatever the stage returns.
-pub fn run(_args: &ExperimentArgs, _session: &Session) -> Result<()> {
-    super::not_joined("reconstruct")
+pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
+    let workspace = Workspace::open(session.experiment(&args.experiment)?)?;
+    if workspace.chosen.iter().all(Vec::is_empty) {
+        let fold = workspace.experiment.data.held_out_fold;
+        return Err(Error::usage(format!("fold {fold} has no trial to reconstruct; choose data.trials")));
+    }
+    let ensemble = workspace.ensemble()?;
+    let run = session.open_run(&workspace.experiment)?;
+    reconstruct(&workspace, &ensemble, Condition::Recorded, &run)?;
+    if args.shuffled_neurons {
+        reconstruct(&workspace, &ensemble, Condition::ShuffledNeurons, &run)?;
+    }
+    output::line(format!("Movies and pictures are in {}", run.folder.join("reconstructions").display()))?;
+    run.close()
+}
+
+/// Reconstructs what is not there yet, with its pictures.
+///
+/// # Errors
+/// Whatever the stage returns.
+pub fn reconstruct(
+    workspace: &Workspace,
+    ensemble: &Ensemble,
+    condition: Condition,
+    run: &Run,
+) -> Result<()> {
+    workspace.for_each_trial(condition, |plan| {
+        let folder = workspace.folder.reconstruction(condition.name(), plan.mouse, plan.trial.id);
+        let result = plan.reconstruct(ensemble, &folder, &workspace.device, &run.observer)?;
+        write_pictures(&folder, &result)
+    })
 }

@@ -1,13 +1,78 @@
 //! `v1reel train`: fits the members of the ensemble.
 
 use crate::cli::args::ExperimentArgs;
-use crate::cli::session::Session;
-use crate::error::Result;
+use crate::cli::output;
+use crate::cli::session::{Run, Session};
+use crate::cli::table::Table;
+use crate::cli::workspace::Workspace;
+use crate::error::{Error, Result};
+use crate::report::plot::{Line, Panel, write_plot};
+use crate::train::MemberPlan;
+use crate::train::member::{EpochMetrics, read_csv};
 
 /// Trains the ensemble.
 ///
 /// # Errors
 /// Whatever the stage returns.
-pub fn run(_args: &ExperimentArgs, _session: &Session) -> Result<()> {
-    super::not_joined("train")
+pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
+    let workspace = Workspace::open(session.experiment(args)?)?;
+    let run = session.open_run(&workspace.experiment)?;
+    train(&workspace, &run)?;
+    output::line(summary(&workspace)?)?;
+    run.close()
+}
+
+/// Trains what is not trained yet.
+///
+/// # Errors
+/// Whatever the stage returns.
+pub fn train(workspace: &Workspace, run: &Run) -> Result<()> {
+    let model = workspace.model()?;
+    let experiment = &workspace.experiment;
+    for member in 0..experiment.members {
+        let plan = MemberPlan {
+            member,
+            mice: &workspace.mice,
+            model: &model,
+            train: &experiment.train,
+            clip: experiment.clip,
+            input_size: experiment.input_size,
+            seed: &experiment.seed,
+        };
+        let folder = workspace.folder.member(member);
+        plan.train(&folder, &workspace.device, &run.observer)?;
+        plot(workspace, member)?;
+    }
+    Ok(())
+}
+
+fn metrics(workspace: &Workspace, member: usize) -> Result<Vec<EpochMetrics>> {
+    read_csv(&workspace.folder.member(member).join("metrics.csv"))
+}
+
+fn plot(workspace: &Workspace, member: usize) -> Result<()> {
+    let metrics = metrics(workspace, member)?;
+    let curve = |value: &dyn Fn(&EpochMetrics) -> f64| {
+        let points = metrics.iter().map(|epoch| (epoch.step as f64, value(epoch))).collect();
+        vec![Line { label: String::new(), points }]
+    };
+    let panel = |y_label: &str, lines| Panel { x_label: "step".into(), y_label: y_label.into(), lines };
+    let panels = [
+        panel("training loss", curve(&|epoch| epoch.training_loss)),
+        panel("held-out correlation", curve(&|epoch| epoch.validation_correlation.unwrap_or(f64::NAN))),
+    ];
+    let path = workspace.folder.member(member).join("learning_curve.png");
+    write_plot(&path, &format!("Member {member}"), &panels)
+}
+
+fn summary(workspace: &Workspace) -> Result<Table> {
+    let mut table = Table::new(["member", "steps", "training loss", "held-out response correlation"]);
+    for member in 0..workspace.experiment.members {
+        let metrics = metrics(workspace, member)?;
+        let last = metrics.last().ok_or_else(|| Error::Failed(format!("member {member} has no metrics")))?;
+        let validation = last.validation_correlation.map(|r| format!("{r:.3}")).unwrap_or_default();
+        let loss = format!("{:.1}", last.training_loss);
+        table.row([member.to_string(), last.step.to_string(), loss, validation]);
+    }
+    Ok(table)
 }

@@ -1,0 +1,173 @@
+//! Reconstructions on disk: HDF5 that h5py and MATLAB open.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use hdf5::types::VarLenUnicode;
+use hdf5::{File, H5Type};
+use ndarray::{Array1, Array2, Array3, ArrayView, Dimension};
+
+use crate::atomic;
+use crate::error::{Error, Result};
+
+/// One member's raw movie, kept so that a killed run need not make it again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberResult {
+    /// `[frame, height, width]` of the encoder's input.
+    pub movie: Array3<f32>,
+    /// Loss per iteration, the mean over windows.
+    pub losses: Vec<f64>,
+    /// What it was made with: equal settings give equal results.
+    pub settings: String,
+}
+
+/// The reconstruction of one trial by the whole ensemble.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reconstruction {
+    /// `[frame, height, width]`, 0..255; mid-grey outside the mask.
+    pub movie: Array3<f32>,
+    /// `[frame, height, width]`: what the animal saw in the same frames.
+    pub ground_truth: Array3<f32>,
+    /// `[height, width]`: 1 where pixels are scored.
+    pub mask: Array2<u8>,
+    /// `[neuron, frame]`, recorded, of the whole trial.
+    pub responses: Array2<f32>,
+    /// `[neuron, frame]`, predicted from the unfiltered reconstruction, of the whole trial.
+    pub predicted_responses: Array2<f32>,
+    /// `[member, iteration]`
+    pub losses: Array2<f64>,
+    /// First frame of the trial that `movie` shows.
+    pub first_frame: usize,
+    /// Frames a second.
+    pub frame_rate_hz: f64,
+    /// What it was made with.
+    pub settings: String,
+}
+
+impl MemberResult {
+    /// Writes `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Failed`] when it can't be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_file(path, |file| {
+            write(file, "movie", self.movie.view())?;
+            write(file, "losses", ArrayView::from(&self.losses))?;
+            attribute(file, "settings", &self.settings)
+        })
+    }
+
+    /// Reads what [`MemberResult::write`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the file is damaged or something else.
+    pub fn read(path: &Path) -> Result<Self> {
+        read_file(path, |file| {
+            Ok(Self {
+                movie: file.dataset("movie")?.read()?,
+                losses: file.dataset("losses")?.read_raw()?,
+                settings: read_attribute(file, "settings")?,
+            })
+        })
+    }
+}
+
+impl Reconstruction {
+    /// Writes `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Failed`] when it can't be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_file(path, |file| {
+            write(file, "movie", self.movie.view())?;
+            write(file, "ground_truth", self.ground_truth.view())?;
+            write(file, "mask", self.mask.view())?;
+            write(file, "responses", self.responses.view())?;
+            write(file, "predicted_responses", self.predicted_responses.view())?;
+            write(file, "losses", self.losses.view())?;
+            attribute(file, "settings", &self.settings)?;
+            scalar(file, "first_frame", self.first_frame as u64)?;
+            scalar(file, "frame_rate_hz", self.frame_rate_hz)
+        })
+    }
+
+    /// Reads what [`Reconstruction::write`] wrote, and checks that its arrays fit together.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the file is damaged or something else.
+    pub fn read(path: &Path) -> Result<Self> {
+        let found = read_file(path, |file| {
+            Ok(Self {
+                movie: file.dataset("movie")?.read()?,
+                ground_truth: file.dataset("ground_truth")?.read()?,
+                mask: file.dataset("mask")?.read()?,
+                responses: file.dataset("responses")?.read()?,
+                predicted_responses: file.dataset("predicted_responses")?.read()?,
+                losses: file.dataset("losses")?.read()?,
+                settings: read_attribute(file, "settings")?,
+                first_frame: file.attr("first_frame")?.read_scalar::<u64>()? as usize,
+                frame_rate_hz: file.attr("frame_rate_hz")?.read_scalar()?,
+            })
+        })?;
+        let (_, height, width) = found.movie.dim();
+        let fits = found.movie.dim() == found.ground_truth.dim()
+            && found.mask.dim() == (height, width)
+            && found.responses.dim() == found.predicted_responses.dim();
+        if !fits {
+            return Err(Error::invalid(
+                path,
+                "its arrays don't fit together; delete it and reconstruct again",
+            ));
+        }
+        Ok(found)
+    }
+
+    /// Where pixels are scored.
+    pub fn scored(&self) -> Array2<bool> {
+        self.mask.mapv(|m| m != 0)
+    }
+
+    /// Averages the losses over members: one for each iteration.
+    pub fn mean_losses(&self) -> Array1<f64> {
+        self.losses.mean_axis(ndarray::Axis(0)).unwrap_or_default()
+    }
+}
+
+fn write_file(path: &Path, fill: impl FnOnce(&File) -> hdf5::Result<()>) -> Result<()> {
+    atomic::write_file(path, |temporary| {
+        let write = || -> hdf5::Result<()> {
+            let file = File::create(temporary)?;
+            fill(&file)?;
+            file.close()
+        };
+        write().map_err(|e| Error::Failed(format!("{}: can't be written: {e}", path.display())))
+    })
+}
+
+fn read_file<T>(path: &Path, take: impl FnOnce(&File) -> hdf5::Result<T>) -> Result<T> {
+    let read = || take(&File::open(path)?);
+    read().map_err(|e| {
+        Error::invalid(path, format!("is no reconstruction, or damaged: {e}; delete it and run again"))
+    })
+}
+
+fn write<T: H5Type + Clone, D: Dimension>(
+    file: &File,
+    name: &str,
+    array: ArrayView<T, D>,
+) -> hdf5::Result<()> {
+    file.new_dataset_builder().with_data(&array.as_standard_layout()).create(name).map(|_| ())
+}
+
+fn attribute(file: &File, name: &str, text: &str) -> hdf5::Result<()> {
+    let text = VarLenUnicode::from_str(text).map_err(|e| hdf5::Error::from(e.to_string()))?;
+    file.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&text)
+}
+
+fn read_attribute(file: &File, name: &str) -> hdf5::Result<String> {
+    Ok(file.attr(name)?.read_scalar::<VarLenUnicode>()?.to_string())
+}
+
+fn scalar<T: H5Type>(file: &File, name: &str, value: T) -> hdf5::Result<()> {
+    file.new_attr::<T>().create(name)?.write_scalar(&value)
+}

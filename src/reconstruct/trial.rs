@@ -1,0 +1,218 @@
+//! Reconstructs one trial with the whole ensemble, from responses to the file of the result.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use ndarray::{Array2, Array3, ArrayView3, Axis, concatenate, s};
+use rand::seq::SliceRandom;
+
+use super::config::{Combine, ReconstructionConfig};
+use super::gradient::Problem;
+use super::optimizer::Reconstructor;
+use super::postprocess;
+use super::result::{MemberResult, Reconstruction};
+use crate::data::input::Geometry;
+use crate::data::{ClipConfig, MouseId, Trial};
+use crate::ensemble::Ensemble;
+use crate::error::{Error, Result};
+use crate::event::{Event, Observer};
+use crate::model::DwiseNeuro;
+use crate::seed;
+
+/// Windows in one batch: 8 clips at the default clip.
+const BATCH_WINDOWS: usize = 4;
+
+/// What the movie is reconstructed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// The recorded responses.
+    Recorded,
+    /// Control: the recorded responses of each neuron given to another one, so that the encoder looks at
+    /// the wrong places. What is left is chance and what any response tells.
+    ShuffledNeurons,
+}
+
+impl Condition {
+    /// Names its folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recorded => crate::run_folder::RECORDED,
+            Self::ShuffledNeurons => "shuffled_neurons",
+        }
+    }
+}
+
+/// One trial to reconstruct.
+#[derive(Debug)]
+pub struct TrialPlan<'a> {
+    /// Whose trial it is.
+    pub mouse: &'a MouseId,
+    /// Which readout is that mouse's.
+    pub readout: usize,
+    /// The trial; its movie is used for nothing but the ground truth in the result.
+    pub trial: &'a Trial,
+    /// `[height, width]` of the encoder's input.
+    pub transparency: &'a Array2<f32>,
+    /// Where the movie lies in the input.
+    pub geometry: Geometry,
+    /// The encoder's view in time.
+    pub clip: ClipConfig,
+    /// How to reconstruct.
+    pub config: &'a ReconstructionConfig,
+    /// From what.
+    pub condition: Condition,
+    /// Names the run's random streams.
+    pub seed: &'a str,
+    /// Frames a second, for the result.
+    pub frame_rate_hz: f64,
+    /// All settings as text: equal text, equal result.
+    pub settings: &'a str,
+}
+
+impl TrialPlan<'_> {
+    /// Reconstructs into `folder` (`member_<k>.h5`, `ensemble.h5`) what is not there yet.
+    ///
+    /// # Errors
+    /// When the trial is too short, a file can't be written, or `folder` holds a result that was made with
+    /// other settings.
+    pub fn reconstruct(
+        &self,
+        ensemble: &Ensemble,
+        folder: &Path,
+        device: &Device,
+        observer: &dyn Observer,
+    ) -> Result<Reconstruction> {
+        let path = folder.join("ensemble.h5");
+        if path.exists() {
+            let found = Reconstruction::read(&path)?;
+            return self.same_settings(&path, &found.settings).map(|()| found);
+        }
+        let problem = self.problem();
+        let passes: Vec<(String, Vec<&DwiseNeuro>)> = match self.config.combine {
+            Combine::Movies => {
+                let members = ensemble.members.iter().enumerate();
+                members.map(|(index, member)| (format!("member_{index}"), vec![member])).collect()
+            }
+            Combine::Gradients => vec![("members".to_string(), ensemble.members.iter().collect())],
+        };
+        let mut results = Vec::new();
+        for (name, members) in passes {
+            let path = folder.join(format!("{name}.h5"));
+            let task = format!("{} {} trial {} {name}", self.condition.name(), self.mouse, self.trial.id);
+            results.push(self.member(&path, members, problem.clone(), &task, device, observer)?);
+        }
+        let result = self.combine(ensemble, &results, &problem.responses, device)?;
+        result.write(&path)?;
+        Ok(result)
+    }
+
+    fn same_settings(&self, path: &Path, found: &str) -> Result<()> {
+        if found == self.settings {
+            return Ok(());
+        }
+        let problem = "was made with other settings; choose another run folder (run = ...) or delete it";
+        Err(Error::invalid(path, problem))
+    }
+
+    /// The pixels of the input that may change.
+    fn free_pixels(&self) -> Array2<bool> {
+        self.transparency.mapv(|t| t >= self.config.update_threshold)
+    }
+
+    fn problem(&self) -> Problem {
+        let rows = [self.trial.behavior.view(), self.trial.pupil_center.view()];
+        let mut responses = self.trial.responses.clone();
+        if self.condition == Condition::ShuffledNeurons {
+            let parts = [self.mouse.0.as_str(), &self.trial.id.to_string()];
+            let mut order: Vec<usize> = (0..responses.nrows()).collect();
+            order.shuffle(&mut seed::stream(self.seed, "shuffled neurons", &parts));
+            responses = responses.select(Axis(0), &order);
+        }
+        Problem {
+            mouse: self.readout,
+            behavior: concatenate(Axis(0), &rows).expect("rows of one trial are equally long"),
+            responses,
+            clip: self.clip,
+            stride: self.config.stride,
+            batch_windows: BATCH_WINDOWS,
+        }
+    }
+
+    /// Makes one movie, or takes the one that an earlier run made.
+    fn member(
+        &self,
+        path: &PathBuf,
+        members: Vec<&DwiseNeuro>,
+        problem: Problem,
+        task: &str,
+        device: &Device,
+        observer: &dyn Observer,
+    ) -> Result<MemberResult> {
+        if path.exists() {
+            let found = MemberResult::read(path)?;
+            return self.same_settings(path, &found.settings).map(|()| found);
+        }
+        let mut reconstructor = Reconstructor::new(members, problem, self.config, self.free_pixels(), device);
+        let steps = self.config.iterations as u64;
+        observer.emit(Event::Started { task: task.to_string(), steps, unit: "iterations" });
+        let mut losses = Vec::with_capacity(self.config.iterations);
+        for step in 1..=steps {
+            let loss = reconstructor.step()?.mean_loss();
+            if !loss.is_finite() {
+                return Err(Error::Failed(format!(
+                    "{task}: the loss is {loss} at iteration {step}; nothing was saved"
+                )));
+            }
+            losses.push(loss);
+            observer.emit(Event::Progress { task: task.to_string(), step, loss: Some(loss) });
+        }
+        let movie = reconstructor.movie().clone();
+        let result = MemberResult { movie, losses, settings: self.settings.to_string() };
+        result.write(path)?;
+        observer.emit(Event::Finished { task: task.to_string() });
+        Ok(result)
+    }
+
+    fn combine(
+        &self,
+        ensemble: &Ensemble,
+        results: &[MemberResult],
+        responses: &Array2<f32>,
+        device: &Device,
+    ) -> Result<Reconstruction> {
+        let mask = self.geometry.crop_image(self.transparency.view());
+        let mask = mask.mapv(|t| t >= self.config.evaluation_threshold);
+        let movies: Vec<ArrayView3<f32>> = results.iter().map(|result| result.movie.view()).collect();
+        let iterations = self.config.iterations;
+        let losses: Vec<f64> = results.iter().flat_map(|result| result.losses.iter().copied()).collect();
+        let truth = postprocess::cut(self.trial.movie.view(), self.config.skip_frames);
+        Ok(Reconstruction {
+            movie: postprocess::finish(&movies, self.geometry, &mask, self.config),
+            ground_truth: truth,
+            mask: mask.mapv(u8::from),
+            responses: responses.clone(),
+            predicted_responses: self.predict(ensemble, &movies, device)?,
+            losses: Array2::from_shape_vec((results.len(), iterations), losses)
+                .map_err(|e| Error::Failed(format!("losses of the members don't fit together: {e}")))?,
+            first_frame: self.config.skip_frames,
+            frame_rate_hz: self.frame_rate_hz,
+            settings: self.settings.to_string(),
+        })
+    }
+
+    /// Predicts the responses to the mean of the raw movies, padding as it came out.
+    fn predict(
+        &self,
+        ensemble: &Ensemble,
+        movies: &[ArrayView3<f32>],
+        device: &Device,
+    ) -> Result<Array2<f32>> {
+        let mut mean = Array3::<f32>::zeros(movies[0].raw_dim());
+        for movie in movies {
+            mean.scaled_add(1.0 / movies.len() as f32, movie);
+        }
+        let mut input = self.geometry.encoder_input(self.trial);
+        input.slice_mut(s![0, .., .., ..]).assign(&mean);
+        ensemble.predict(self.readout, input.view(), self.clip, device)
+    }
+}

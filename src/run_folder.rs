@@ -1,0 +1,61 @@
+//! Where a run keeps what: the one place that knows the names of its files.
+
+use std::path::{Path, PathBuf};
+
+use crate::data::{MouseId, TrialId};
+
+/// The folder of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// Names the folder; makes nothing.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Folder of one member of the ensemble.
+    pub fn member(&self, index: usize) -> PathBuf {
+        self.0.join("members").join(index.to_string())
+    }
+
+    /// Weights of one member.
+    pub fn model(&self, index: usize) -> PathBuf {
+        self.member(index).join("model.safetensors")
+    }
+
+    /// Transparency mask of a mouse: npy, `[height, width]` of the encoder's input.
+    pub fn mask(&self, mouse: &MouseId) -> PathBuf {
+        self.0.join("masks").join(format!("{mouse}.npy"))
+    }
+
+    /// Folder of one trial's reconstruction under a condition.
+    pub fn reconstruction(&self, condition: &str, mouse: &MouseId, trial: TrialId) -> PathBuf {
+        let top =
+            if condition == RECORDED { "reconstructions".into() } else { format!("controls/{condition}") };
+        self.0.join(top).join(&mouse.0).join(trial.to_string())
+    }
+
+    /// Result of the whole ensemble: HDF5.
+    pub fn ensemble(&self, condition: &str, mouse: &MouseId, trial: TrialId) -> PathBuf {
+        self.reconstruction(condition, mouse, trial).join("ensemble.h5")
+    }
+
+    /// Predicted responses of a trial: npy, `[neuron, frame]`.
+    pub fn prediction(&self, mouse: &MouseId, trial: TrialId) -> PathBuf {
+        self.0.join("predictions").join(&mouse.0).join(format!("{trial}.npy"))
+    }
+
+    /// Folder of the scores.
+    pub fn evaluation(&self) -> PathBuf {
+        self.0.join("evaluation")
+    }
+}
+
+/// Name of the condition in which the recorded responses are reconstructed from.
+pub const RECORDED: &str = "recorded";
