@@ -15,4 +15,5 @@ mod integration {
     mod simulated_mouse;
     pub mod support;
     mod training_parity;
+    mod whole_way;
 }

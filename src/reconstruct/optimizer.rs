@@ -4,9 +4,10 @@
 
 use burn::tensor::Device;
 use ndarray::{Array2, Array3};
+use rayon::prelude::*;
 
 use super::config::ReconstructionConfig;
-use super::gradient::Problem;
+use super::gradient::{MovieGradient, Problem};
 use super::update::Update;
 use crate::error::Result;
 use crate::model::DwiseNeuro;
@@ -68,8 +69,13 @@ impl<'a> Reconstructor<'a> {
     pub fn step(&mut self) -> Result<StepStats> {
         let mut mean = Array3::<f32>::zeros(self.movie.raw_dim());
         let mut losses = Vec::new();
-        for member in &self.members {
-            let found = self.problem.gradient(member, self.movie.view(), &self.device)?;
+        let gradients: Vec<Result<MovieGradient>> = self
+            .members
+            .par_iter()
+            .map(|member| self.problem.gradient(member, self.movie.view(), &self.device))
+            .collect();
+        for found in gradients {
+            let found = found?;
             mean.scaled_add(1.0 / self.members.len() as f32, &found.gradient);
             losses.extend(found.losses);
         }

@@ -1,11 +1,15 @@
 //! `v1reel train`: fits the members of the ensemble.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use crate::cli::args::ExperimentArgs;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::table::Table;
 use crate::cli::workspace::Workspace;
 use crate::error::{Error, Result};
+use crate::model::ModelConfig;
 use crate::report::plot::{Line, Panel, write_plot};
 use crate::train::MemberPlan;
 use crate::train::member::{EpochMetrics, read_csv};
@@ -22,28 +26,51 @@ pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
     run.close()
 }
 
-/// Trains what is not trained yet.
+/// Trains what is not trained yet, as many members side by side as there are threads: a member alone
+/// does not keep two threads busy.
 ///
 /// # Errors
-/// Whatever the stage returns.
+/// Whatever the stage returns; the other members go on to their end first.
 pub fn train(workspace: &Workspace, run: &Run) -> Result<()> {
     let model = workspace.model()?;
+    let members = workspace.experiment.members;
+    let threads = rayon::current_num_threads();
+    let jobs = threads.min(members);
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<()> {
+        // A pool of its own, of a size that does not depend on what else runs: the same bytes every time.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads / jobs).build();
+        let pool = pool.map_err(|e| Error::Failed(format!("can't start threads: {e}")))?;
+        loop {
+            let member = next.fetch_add(1, Ordering::Relaxed);
+            if member >= members {
+                return Ok(());
+            }
+            pool.install(|| train_member(workspace, &model, member, run))?;
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| {
+            worker.join().unwrap_or_else(|_| Err(Error::Failed("a thread that trained a member died".into())))
+        });
+        joined.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
+fn train_member(workspace: &Workspace, model: &ModelConfig, member: usize, run: &Run) -> Result<()> {
     let experiment = &workspace.experiment;
-    for member in 0..experiment.members {
-        let plan = MemberPlan {
-            member,
-            mice: &workspace.mice,
-            model: &model,
-            train: &experiment.train,
-            clip: experiment.clip,
-            input_size: experiment.input_size,
-            seed: &experiment.seed,
-        };
-        let folder = workspace.folder.member(member);
-        plan.train(&folder, &workspace.device, &run.observer)?;
-        plot(workspace, member)?;
-    }
-    Ok(())
+    let plan = MemberPlan {
+        member,
+        mice: &workspace.mice,
+        model,
+        train: &experiment.train,
+        clip: experiment.clip,
+        input_size: experiment.input_size,
+        seed: &experiment.seed,
+    };
+    plan.train(&workspace.folder.member(member), &workspace.device, &run.observer)?;
+    plot(workspace, member)
 }
 
 fn metrics(workspace: &Workspace, member: usize) -> Result<Vec<EpochMetrics>> {
