@@ -21,8 +21,9 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 demo: build
 	$(CARGO_TARGET_DIR)/release/v1reel demo $(ARGS)
 
+# With the tests: their dependencies change features of the others, and two builds would take twice as long.
 build: setup
-	cargo build --release --locked
+	cargo build --release --locked --bins --tests
 
 test: setup
 	cargo test --release --locked

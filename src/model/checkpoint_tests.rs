@@ -108,7 +108,7 @@ fn a_checkpoint_that_could_not_be_read_is_not_written() {
 fn taking_names_what_is_missing_and_finishing_what_is_left() {
     let mut checkpoint = read(&written()).unwrap();
     let message = checkpoint.take("core.stem.conv.wait").unwrap_err().to_string();
-    assert!(message.contains("core.stem.conv.wait; the nearest is"), "{message}");
+    assert!(message.contains("core.stem.conv.wait is missing; the nearest is"), "{message}");
     assert!(message.contains("core.stem.conv.weight"), "{message}");
     for (name, shape) in expected_tensors(&checkpoint.config) {
         if name != "readouts.1.conv.bias" {

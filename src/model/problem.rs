@@ -43,7 +43,8 @@ pub(super) fn check_values(name: &str, values: &[f32]) -> Result<(), String> {
 /// Says that a tensor is missing, and what is there that may have been meant.
 pub(super) fn missing<'a>(name: &str, shape: &[usize], known: impl Iterator<Item = &'a str>) -> String {
     let hint = nearest(name, known).map_or(String::new(), |known| format!("; the nearest is {known}"));
-    format!("tensor {name} {shape:?} is missing{hint}")
+    let shape = if shape.is_empty() { String::new() } else { format!(" {shape:?}") };
+    format!("tensor {name}{shape} is missing{hint}")
 }
 
 /// Says that a tensor has another shape.

@@ -178,6 +178,3 @@ fn recorded_behavior(config: &SimulationConfig, behavior: &Behavior) -> Array2<f
     }
     rows
 }
-
-#[cfg(test)]
-mod scratch;

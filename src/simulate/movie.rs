@@ -66,7 +66,7 @@ struct Scene {
 
 impl Scene {
     fn draw(rng: &mut ChaCha8Rng, size: [f32; 2], frame_rate_hz: f32) -> Self {
-        let roughness = rng.random_range(1.15..1.6);
+        let roughness = rng.random_range(0.95..1.35);
         let [background, surface] = Texture::pair(rng, TEXTURE_SIDE, roughness);
         let [regions, _] = Texture::pair(rng, TEXTURE_SIDE, 2.0);
         let mut objects: Vec<Shape> =
@@ -229,7 +229,6 @@ mod tests {
         let slope = points.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum::<f64>()
             / points.iter().map(|p| (p.0 - mx).powi(2)).sum::<f64>();
         // The range natural images are found in (Torralba & Oliva 2003).
-        println!("slope {slope}");
         assert!((-1.6..=-0.7).contains(&slope), "slope {slope}");
     }
 

@@ -1,3 +1,5 @@
+//! Batches: reproducible, the same on any number of threads and from any start.
+
 use std::collections::BTreeMap;
 
 use ndarray::{Array3, s};
