@@ -1,6 +1,6 @@
 //! Reconstructs one trial with the whole ensemble, from responses to the file of the result.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
 use ndarray::{Array2, Array3, ArrayView3, Axis, concatenate, s};
@@ -141,7 +141,7 @@ impl TrialPlan<'_> {
     /// Makes one movie, or takes the one that an earlier run made.
     fn member(
         &self,
-        path: &PathBuf,
+        path: &Path,
         members: Vec<&DwiseNeuro>,
         problem: Problem,
         task: &str,

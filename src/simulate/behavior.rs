@@ -107,12 +107,12 @@ impl Animal {
             std::array::from_fn(|_| drift(rng, frames, 1.5, 1.5 * self.frame_rate_hz));
         let jump = f64::from(0.35 / self.frame_rate_hz).min(1.0);
         let mut rows = [Vec::with_capacity(frames), Vec::with_capacity(frames)];
-        for frame in 0..frames {
+        for drift in drifts[0].iter().zip(&drifts[1]) {
             if rng.random_bool(jump) {
                 target = std::array::from_fn(|axis| SPREAD[axis] * normal(rng));
             }
-            for axis in 0..2 {
-                rows[axis].push(self.gaze[axis] + target[axis] + drifts[axis][frame] + 0.2 * normal(rng));
+            for (axis, drift) in [drift.0, drift.1].into_iter().enumerate() {
+                rows[axis].push(self.gaze[axis] + target[axis] + drift + 0.2 * normal(rng));
             }
         }
         rows

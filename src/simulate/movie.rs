@@ -93,8 +93,8 @@ impl Scene {
 
     fn advance(&mut self, rng: &mut ChaCha8Rng) {
         let camera: [f32; 2] = std::array::from_fn(|axis| self.pan[axis] + self.shake[axis].step(rng));
-        for axis in 0..2 {
-            self.position[axis] -= camera[axis] * self.zoom;
+        for (position, moved) in self.position.iter_mut().zip(camera) {
+            *position -= moved * self.zoom;
         }
         self.zoom *= 1.0 + self.zoom_rate.step(rng);
         for object in &mut self.objects {

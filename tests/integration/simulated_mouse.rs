@@ -143,7 +143,7 @@ fn response_statistics_are_like_those_of_real_mice() {
 fn movies_have_the_amplitude_spectrum_of_natural_scenes() {
     let (_folder, path) = make(&SimulationConfig { frames: 60, padded_frames: 60, ..config(1, 12) });
     let mouse = Mouse::open(&path).unwrap();
-    let mut sums = vec![0.0f64; 12];
+    let mut sums = [0.0f64; 12];
     let mut plan = rustfft::FftPlanner::<f64>::new();
     let fft = plan.plan_fft_forward(32);
     let (mut total, mut squares, mut count) = (0.0, 0.0, 0.0);
