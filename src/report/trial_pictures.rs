@@ -1,5 +1,5 @@
-//! The pictures of one reconstruction: GIF and MP4 of ground truth beside reconstruction, a strip of frames,
-//! the loss.
+//! The pictures of one reconstruction: GIF and MP4 of ground truth beside reconstruction, as it is and with
+//! the contrast of the truth, a strip of frames, the loss.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use super::panel::LabelledMovie;
 use super::plot::{Line, Panel, write_plot};
 use super::strip::{StripStyle, write_strip};
 use crate::error::Result;
+use crate::metric::luminance::{MatchedStatistics, match_luminance_contrast};
 use crate::reconstruct::Reconstruction;
 
 /// Screen width that one movie is enlarged to, about.
@@ -27,9 +28,13 @@ pub fn write_pictures(folder: &Path, result: &Reconstruction) -> Result<()> {
             }
         });
     }
+    let (shown, seen) = (result.movie.view(), mask.view());
+    let matched = match_luminance_contrast(shown, truth.view(), seen, MatchedStatistics::AllFrames);
     let movies = [
         LabelledMovie { label: "ground truth", movie: truth.view() },
-        LabelledMovie { label: "reconstruction", movie: result.movie.view() },
+        LabelledMovie { label: "reconstruction", movie: shown },
+        // Reconstructions have little contrast; this is what is in them, at the contrast of the truth.
+        LabelledMovie { label: "contrast matched", movie: matched.view() },
     ];
     let width = result.movie.dim().2;
     let scale = (SHOWN_WIDTH / width.max(1)).max(1) as u32;
