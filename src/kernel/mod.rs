@@ -12,7 +12,10 @@ mod channel_moments;
 mod depthwise_spatial;
 mod depthwise_temporal;
 mod flex;
+pub(crate) mod lane;
+pub(crate) mod plane;
 pub mod reference;
+pub(crate) mod silu;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
