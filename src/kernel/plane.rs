@@ -50,7 +50,7 @@ impl Plane {
 }
 
 /// Writes `silu(x + shift)` into the middle of a plane.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn activate(x: &[Lane], shift: &Lane, plane: Plane, out: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     for y in 0..plane.height {
@@ -62,7 +62,7 @@ pub fn activate(x: &[Lane], shift: &Lane, plane: Plane, out: &mut [Lane]) {
 }
 
 /// Convolves a plane: `out = shift + sum over taps`, of `[ceil(height / stride), ceil(width / stride)]`.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn convolve(x: &[Lane], plane: Plane, taps: &[Lane], shift: &Lane, stride: usize, out: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     if let Ok(taps) = <&[Lane; 9]>::try_from(taps) {
@@ -102,7 +102,7 @@ fn convolve_rows<const SIDE: usize, const FUSED: bool>(
 /// Carries a gradient back through [`convolve`], to the frame that was convolved.
 ///
 /// `gradient` is a plane of the output's size, with a border as wide as the input's.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn convolve_back(gradient: &[Lane], plane: Plane, taps: &[Lane], stride: usize, out: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     if stride == 1 {
@@ -141,7 +141,7 @@ pub fn convolve_back(gradient: &[Lane], plane: Plane, taps: &[Lane], stride: usi
 /// Mixes frames pixel by pixel: `out = shift + sum over taps`. `total` gains `silu` of every pixel.
 ///
 /// `frames` and `taps` go together: those taps whose frames exist.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn mix(frames: &[&[Lane]], taps: &[Lane], shift: &Lane, out: &mut [Lane], total: &mut Lane) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     let mut sum = *total;
@@ -154,7 +154,7 @@ pub fn mix(frames: &[&[Lane]], taps: &[Lane], shift: &Lane, out: &mut [Lane], to
 
 /// Carries gradients back through [`mix`] and the SiLU before it, into the middle of a plane:
 /// `(sum over taps) * slope(s)`.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn mix_back(frames: &[&[Lane]], taps: &[Lane], s: &[Lane], plane: Plane, out: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     for y in 0..plane.height {
@@ -176,7 +176,7 @@ fn mixed<const FUSED: bool>(frames: &[&[Lane]], taps: &[Lane], shift: Lane, pixe
 }
 
 /// Carries a gradient back through SiLU, in place of what went in: `x = gradient * slope(x + shift)`.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn activate_back(gradient: &[Lane], shift: &Lane, x: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     for (x, g) in x.iter_mut().zip(gradient) {
@@ -187,7 +187,7 @@ pub fn activate_back(gradient: &[Lane], shift: &Lane, x: &mut [Lane]) {
 
 /// Carries a gradient back through a scale after SiLU, and adds what came through the mean:
 /// `gradient = (gradient * scale + offset) * slope(x)`.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn scale_back(x: &[Lane], scale: &Lane, offset: &Lane, gradient: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     for (g, x) in gradient.iter_mut().zip(x) {
@@ -198,7 +198,7 @@ pub fn scale_back(x: &[Lane], scale: &Lane, offset: &Lane, gradient: &mut [Lane]
 }
 
 /// Sums `gradient * silu(x)` over pixels: the gradient to a scale after SiLU.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn dot_activated(gradient: &[Lane], x: &[Lane]) -> Lane {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     let mut sum = Lane::ZERO;
@@ -209,7 +209,7 @@ pub fn dot_activated(gradient: &[Lane], x: &[Lane]) -> Lane {
 }
 
 /// Applies SiLU to lanes and lays them out as rows: pixel `p` goes to `out[p * stride..]`.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
 pub fn activate_to_rows(x: &[Lane], stride: usize, out: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     for (out, x) in out.iter_mut().step_by(stride).zip(x) {
