@@ -5,6 +5,7 @@ mod integration {
     mod encoder_parity;
     mod experiment_file;
     mod fold_hash;
+    mod frozen_encoder;
     mod kernels;
     mod layering;
     mod mask_parity;

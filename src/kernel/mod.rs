@@ -14,6 +14,7 @@ mod depthwise_temporal;
 mod flex;
 pub(crate) mod lane;
 pub(crate) mod plane;
+pub(crate) mod product;
 pub mod reference;
 pub(crate) mod silu;
 

@@ -7,7 +7,7 @@
 use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
 
-use super::lane::Lane;
+use super::lane::{Lane, WIDTH};
 use super::silu::{silu, silu_slope};
 
 /// Height and width of a frame, and the zero border around it in its plane.
@@ -214,5 +214,58 @@ pub fn activate_to_rows(x: &[Lane], stride: usize, out: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     for (out, x) in out.iter_mut().step_by(stride).zip(x) {
         *out = x.map(silu::<FUSED>);
+    }
+}
+
+/// Lays lanes out as rows: pixel `p` goes to `out[p * stride]`.
+pub fn copy_to_rows(x: &[Lane], stride: usize, out: &mut [Lane]) {
+    for (out, x) in out.iter_mut().step_by(stride).zip(x) {
+        *out = *x;
+    }
+}
+
+/// Expands a frame of one varying channel: `out = pixel * slope + row + column`.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
+pub fn spread(frame: &[f32], slope: &Lane, rows: &[Lane], columns: &[Lane], out: &mut [Lane]) {
+    const FUSED: bool = target_cfg_f!(target_feature = "fma");
+    let width = columns.len();
+    for ((pixels, out), row) in frame.chunks_exact(width).zip(out.chunks_exact_mut(width)).zip(rows) {
+        for ((pixel, out), column) in pixels.iter().zip(out).zip(columns) {
+            let mut value = row.zip(*column, |r, c| r + c);
+            value.add_product::<FUSED>(slope, &Lane([*pixel; WIDTH]));
+            *out = value;
+        }
+    }
+}
+
+/// Carries a gradient back to the channels that were expanded: `out[pixel, k] += gradient . slopes[k]`.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
+pub fn spread_back(gradient: &[Lane], slopes: &[Lane], out: &mut [f32]) {
+    for (out, gradient) in out.chunks_exact_mut(slopes.len()).zip(gradient) {
+        for (out, slope) in out.iter_mut().zip(slopes) {
+            *out += sum(gradient.zip(*slope, |g, s| g * s));
+        }
+    }
+}
+
+/// Adds up the channels of a lane, halves onto halves, as registers can.
+#[inline(always)]
+fn sum(lane: Lane) -> f32 {
+    let mut values = lane.0;
+    let mut half = WIDTH / 2;
+    while half > 0 {
+        let (low, high) = values.split_at_mut(half);
+        for (l, h) in low.iter_mut().zip(&high[..half]) {
+            *l += h;
+        }
+        half /= 2;
+    }
+    values[0]
+}
+
+/// Copies a frame into the middle of its plane.
+pub fn copy_to_plane(x: &[Lane], plane: Plane, out: &mut [Lane]) {
+    for (y, row) in x.chunks_exact(plane.width).enumerate() {
+        out[plane.row(y)].copy_from_slice(row);
     }
 }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::kernel::{self, Activation};
 
 /// Added to the variance. PyTorch's default.
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 /// Weight of a new batch in the running statistics. PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 

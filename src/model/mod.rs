@@ -6,6 +6,7 @@ pub mod config;
 pub mod core;
 pub mod cortex;
 pub mod dwiseneuro;
+pub mod frozen;
 pub mod grid;
 pub mod init;
 pub mod inverted_residual;

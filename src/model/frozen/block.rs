@@ -1,0 +1,522 @@
+//! One block of the frozen core: forward, and back to what went in.
+//!
+//! Depthwise convolutions keep channels apart, so a lane of 32 channels goes through expansion, SiLU, space,
+//! SiLU and time of a whole clip on one thread, frame by frame, while its frames are in the level-2 cache.
+//! Squeeze-excite needs the means of all of them; its scale then goes into the projection's weights.
+
+use rayon::prelude::*;
+
+use super::buffer::BlockBuffers;
+use super::encoding::Encoding;
+use super::expansion::{PixelExpansion, Pixels, RowExpansion};
+use super::fold::{Source, lane_columns, lanes};
+use super::squeeze_excite::{Gate, SqueezeExcite};
+use crate::kernel::lane::{self, Lane, WIDTH};
+use crate::kernel::plane::{self, Plane};
+use crate::kernel::product::{Matrix, multiply};
+use crate::model::ModelConfig;
+use crate::model::grid::Grid;
+use crate::model::shortcut;
+
+/// Bytes of expanded rows that a projection gathers at once: half a level-2 cache.
+const TILE_BYTES: usize = 512 << 10;
+
+/// How a block expands what it gets.
+pub enum Expansion {
+    /// The first block: from pixels.
+    Pixels(PixelExpansion),
+    /// From rows of channels.
+    Rows(RowExpansion),
+}
+
+/// What a block gets.
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    /// The first block: pixels.
+    Pixels(&'a Pixels<'a>),
+    /// `[time * pixel, channel]`
+    Rows(&'a [f32]),
+}
+
+/// A block with its batch norms folded.
+pub struct Block {
+    /// Its first layer.
+    pub expansion: Expansion,
+    /// `[lane, tap]`, and `[lane]`.
+    spatial: (Vec<Lane>, Vec<Lane>),
+    /// `[lane, tap]`, and `[lane]`.
+    temporal: (Vec<Lane>, Vec<Lane>),
+    squeeze_excite: SqueezeExcite,
+    /// `[lane * 32, out]`
+    project: Vec<f32>,
+    /// Of the shortcut, by channel out.
+    shortcut_scale: Vec<f32>,
+    /// Of projection and shortcut together, by channel out.
+    shift: Vec<f32>,
+    /// Frequencies of the positional encoding before it.
+    pub inv_freq: Vec<f32>,
+    /// Channels in.
+    pub width: usize,
+    inner: usize,
+    stride: usize,
+    border: usize,
+}
+
+impl Block {
+    /// Takes block `index` out of a checkpoint.
+    pub fn new(source: &Source, config: &ModelConfig, index: usize) -> Self {
+        let name = |part: &str| format!("core.blocks.{index}.{part}");
+        let convolution = |part: &str| {
+            let norm = source.norm(&name(&format!("{part}_norm")));
+            let taps = source.scaled_rows(&name(&format!("{part}.weight")), &norm);
+            let shift: Vec<f32> = norm.shift.iter().map(|&v| v as f32).collect();
+            (lane_columns(&taps, shift.len()), lanes(&shift))
+        };
+        let width = config.core_features[index];
+        let inner = width * config.expansion_ratio;
+        let project_norm = source.norm(&name("project_norm"));
+        let shortcut_norm = source.norm(&name("shortcut_norm"));
+        let rows = source.scaled_rows(&name("project.weight"), &project_norm);
+        let out = project_norm.scale.len();
+        let mut project = vec![0.0; lane::count(inner) * WIDTH * out];
+        for (o, row) in rows.chunks_exact(inner).enumerate() {
+            for (k, &v) in row.iter().enumerate() {
+                project[k * out + o] = v;
+            }
+        }
+        let shift = project_norm.shift.iter().zip(&shortcut_norm.shift).map(|(a, b)| (a + b) as f32);
+        Self {
+            expansion: match index {
+                0 => Expansion::Pixels(PixelExpansion::new(source)),
+                _ => Expansion::Rows(RowExpansion::new(source, &format!("core.blocks.{index}"))),
+            },
+            spatial: convolution("spatial"),
+            temporal: convolution("temporal"),
+            squeeze_excite: SqueezeExcite::new(source, &name("squeeze_excite")),
+            project,
+            shift: shift.collect(),
+            shortcut_scale: super::fold::rounded(&shortcut_norm.scale),
+            inv_freq: source.values(&name("positional.inv_freq")).to_vec(),
+            width,
+            inner,
+            stride: config.spatial_strides[index],
+            border: config.spatial_kernel / 2,
+        }
+    }
+
+    fn lanes(&self) -> usize {
+        lane::count(self.inner)
+    }
+
+    /// Channels out.
+    pub fn out(&self) -> usize {
+        self.shift.len()
+    }
+
+    fn plane(&self, grid: Grid) -> Plane {
+        Plane { height: grid.height, width: grid.width, border: self.border }
+    }
+
+    fn taps<'a>(&self, (taps, shift): &'a (Vec<Lane>, Vec<Lane>), l: usize) -> (&'a [Lane], &'a Lane) {
+        let count = taps.len() / shift.len();
+        (&taps[l * count..(l + 1) * count], &shift[l])
+    }
+
+    fn expand(&self, input: Input, l: usize, time: usize, out: &mut [Lane]) {
+        match (&self.expansion, input) {
+            (Expansion::Rows(rows), Input::Rows(x)) => {
+                let frame = out.len() * self.width;
+                rows.frame(&x[time * frame..(time + 1) * frame], l, out);
+            }
+            (Expansion::Pixels(expansion), Input::Pixels(pixels)) => expansion.frame(pixels, time, l, out),
+            _ => unreachable!("the first block, and no other, gets pixels"),
+        }
+    }
+
+    /// What is added to an expansion as it is read.
+    fn expand_shift(&self, l: usize) -> Lane {
+        match &self.expansion {
+            Expansion::Rows(rows) => rows.shift[l],
+            Expansion::Pixels(_) => Lane::ZERO,
+        }
+    }
+
+    /// Expands and convolves a clip, and finds its gate. `buffers` without room for the expansion or for what
+    /// follows space get along with one frame of them.
+    pub fn convolve(&self, input: Input, grid: Grid, buffers: &mut BlockBuffers) -> Gate {
+        let reached = grid.strided(self.stride);
+        let lanes = self.lanes();
+        let temporal = &mut buffers.temporal[..lanes * reached.rows()];
+        let temporal = temporal.par_chunks_mut(reached.rows());
+        let sums: Vec<Lane> = match (&self.expansion, buffers.spatial.len()) {
+            (_, 0) => temporal
+                .enumerate()
+                .map(|(l, temporal)| self.convolve_lane(input, grid, l, [&mut [], &mut []], temporal))
+                .collect(),
+            (Expansion::Pixels(_), _) => buffers.spatial[..lanes * reached.rows()]
+                .par_chunks_mut(reached.rows())
+                .zip(temporal)
+                .enumerate()
+                .map(|(l, (spatial, temporal))| {
+                    self.convolve_lane(input, grid, l, [&mut [], spatial], temporal)
+                })
+                .collect(),
+            (Expansion::Rows(_), _) => buffers.expanded[..lanes * grid.rows()]
+                .par_chunks_mut(grid.rows())
+                .zip(buffers.spatial[..lanes * reached.rows()].par_chunks_mut(reached.rows()))
+                .zip(temporal)
+                .enumerate()
+                .map(|(l, ((expanded, spatial), temporal))| {
+                    self.convolve_lane(input, grid, l, [expanded, spatial], temporal)
+                })
+                .collect(),
+        };
+        let count = reached.rows() as f32;
+        let means: Vec<f32> = lane::unpack(&sums, self.inner).iter().map(|sum| sum / count).collect();
+        self.squeeze_excite.forward(&means)
+    }
+
+    /// One lane's way through expansion and both convolutions; returns the sum after the last SiLU.
+    fn convolve_lane(
+        &self,
+        input: Input,
+        grid: Grid,
+        l: usize,
+        [expanded, spatial]: [&mut [Lane]; 2],
+        temporal: &mut [Lane],
+    ) -> Lane {
+        let plane = self.plane(grid);
+        let reached = plane.strided(self.stride);
+        let (frame, frame_out) = (plane.pixels(), reached.pixels());
+        let flat = Plane { height: 1, width: frame_out, border: 0 };
+        let (taps, shift) = self.taps(&self.spatial, l);
+        let (mix, mix_shift) = self.taps(&self.temporal, l);
+        let expand_shift = self.expand_shift(l);
+        let mut scratch = (vec![Lane::ZERO; frame], vec![Lane::ZERO; frame_out]);
+        let mut padded = vec![Lane::ZERO; plane.size()];
+        let mut ring = Ring::new(mix.len(), frame_out);
+        let mut sum = Lane::ZERO;
+        for time in 0..grid.time + ring.half() {
+            if time < grid.time {
+                let expanded = at(expanded, &mut scratch.0, time);
+                self.expand(input, l, time, expanded);
+                plane::activate(expanded, &expand_shift, plane, &mut padded);
+                let spatial = at(spatial, &mut scratch.1, time);
+                plane::convolve(&padded, plane, taps, shift, self.stride, spatial);
+                plane::activate(spatial, &Lane::ZERO, flat, ring.frame_mut(time));
+            }
+            let Some(time) = time.checked_sub(ring.half()) else { continue };
+            let (frames, first) = ring.around(time, grid.time);
+            let out = &mut temporal[time * frame_out..(time + 1) * frame_out];
+            plane::mix(&frames, &mix[first..], mix_shift, out, &mut sum);
+        }
+        sum
+    }
+
+    /// Projects what the convolutions left and adds the shortcut, and the next block's encoding.
+    ///
+    /// # Shapes
+    /// - `around`: `[out row, in]`: the shortcut's rows, downsampled
+    /// - `out`: `[out row, out]`
+    pub fn project(
+        &self,
+        temporal: &[Lane],
+        gate: &Gate,
+        around: impl Fn(usize) -> usize + Sync,
+        source: &[f32],
+        grid: Grid,
+        next: Option<&Encoding>,
+        out: &mut [f32],
+    ) {
+        let reached = grid.strided(self.stride);
+        let (rows, lanes, width) = (reached.rows(), self.lanes(), self.out());
+        let mut weights = self.project.clone();
+        for (row, scale) in weights.chunks_exact_mut(width).zip(&gate.scale) {
+            row.iter_mut().for_each(|w| *w *= scale);
+        }
+        let weights = Matrix::new(&weights, [lanes * WIDTH, width], width);
+        let tile = tile_rows(lanes);
+        out[..rows * width].par_chunks_mut(tile * width).enumerate().for_each(|(index, out)| {
+            let (first, count) = (index * tile, out.len() / width);
+            let mut gathered = vec![Lane::ZERO; count * lanes];
+            for l in 0..lanes {
+                let from = &temporal[l * rows + first..][..count];
+                plane::activate_to_rows(from, lanes, &mut gathered[l..]);
+            }
+            let gathered =
+                Matrix::new(bytemuck::cast_slice(&gathered), [count, lanes * WIDTH], lanes * WIDTH);
+            multiply(gathered, weights, out, width, false);
+            for (row, out) in out.chunks_exact_mut(width).enumerate() {
+                let row = first + row;
+                let source = &source[around(row) * self.width..][..self.width];
+                self.finish(source, out);
+                if let Some(encoding) = next {
+                    let pixel = row % (reached.height * reached.width);
+                    let place = [
+                        row / (reached.height * reached.width),
+                        pixel / reached.width,
+                        pixel % reached.width,
+                    ];
+                    for (axis, position) in place.into_iter().enumerate() {
+                        out.iter_mut().zip(encoding.at(axis, position)).for_each(|(o, e)| *o += e);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Adds the shortcut and all shifts to one projected row.
+    fn finish(&self, source: &[f32], out: &mut [f32]) {
+        let pieces = out.chunks_mut(self.width).zip(self.shortcut_scale.chunks(self.width));
+        for ((out, scale), shift) in pieces.zip(self.shift.chunks(self.width)) {
+            for (((o, x), s), t) in out.iter_mut().zip(source).zip(scale).zip(shift) {
+                *o += x * s + t;
+            }
+        }
+    }
+
+    /// Carries a gradient back to the shortcut's rows: adds to `[in]`.
+    pub fn shortcut_back(&self, gradient: &[f32], out: &mut [f32]) {
+        for (g, scale) in gradient.chunks(self.width).zip(self.shortcut_scale.chunks(self.width)) {
+            for ((o, g), s) in out.iter_mut().zip(g).zip(scale) {
+                *o += g * s;
+            }
+        }
+    }
+
+    /// Carries a gradient back through the projection, gate and convolutions. Then `buffers` hold the
+    /// gradient to the expansion, or, in the first block, to what its convolution over space gave.
+    ///
+    /// # Shapes
+    /// - `gradient`: `[out row, out]`
+    pub fn convolve_back(
+        &self,
+        gradient: &[f32],
+        gate: &Gate,
+        grid: Grid,
+        buffers: &mut BlockBuffers,
+        inner: &mut [Lane],
+    ) {
+        let rows = grid.strided(self.stride).rows();
+        let (lanes, width) = (self.lanes(), self.out());
+        let gradient = Matrix::new(gradient, [rows, width], width);
+        let inner = &mut inner[..lanes * rows];
+        let to_scale: Vec<Lane> = inner
+            .par_chunks_mut(rows)
+            .zip(buffers.temporal.par_chunks(rows))
+            .enumerate()
+            .map(|(l, (inner, temporal))| {
+                let weights = &self.project[l * WIDTH * width..(l + 1) * WIDTH * width];
+                let weights = Matrix::new(weights, [WIDTH, width], width).transposed();
+                multiply(gradient, weights, bytemuck::cast_slice_mut(inner), WIDTH, false);
+                plane::dot_activated(inner, temporal)
+            })
+            .collect();
+        let to_mean = self.squeeze_excite.backward(gate, lane::unpack(&to_scale, self.inner));
+        let scale = lanes_of(&gate.scale, 1.0);
+        let offset = lanes_of(&to_mean, 1.0 / rows as f32);
+
+        let spatial = buffers.spatial[..lanes * rows].par_chunks_mut(rows);
+        let each = inner.par_chunks_mut(rows).zip(buffers.temporal.par_chunks(rows)).zip(spatial);
+        match &self.expansion {
+            Expansion::Pixels(_) => each.enumerate().for_each(|(l, ((inner, temporal), spatial))| {
+                self.lane_back(grid, l, [scale[l], offset[l]], inner, temporal, spatial, None);
+            }),
+            Expansion::Rows(_) => {
+                let expanded = buffers.expanded[..lanes * grid.rows()].par_chunks_mut(grid.rows());
+                each.zip(expanded).enumerate().for_each(|(l, (((inner, temporal), spatial), expanded))| {
+                    self.lane_back(grid, l, [scale[l], offset[l]], inner, temporal, spatial, Some(expanded));
+                });
+            }
+        }
+    }
+
+    /// One lane's way back from after the last SiLU to the expansion, or to `spatial` when there is none.
+    #[allow(clippy::too_many_arguments)] // All are parts of one lane's state.
+    fn lane_back(
+        &self,
+        grid: Grid,
+        l: usize,
+        [scale, offset]: [Lane; 2],
+        inner: &mut [Lane],
+        temporal: &[Lane],
+        spatial: &mut [Lane],
+        mut expanded: Option<&mut [Lane]>,
+    ) {
+        let plane = self.plane(grid);
+        let reached = plane.strided(self.stride);
+        let (frame, frame_out) = (plane.pixels(), reached.pixels());
+        let flat = Plane { height: 1, width: frame_out, border: 0 };
+        let (taps, _) = self.taps(&self.spatial, l);
+        let flipped: Vec<Lane> = self.taps(&self.temporal, l).0.iter().rev().copied().collect();
+        let expand_shift = self.expand_shift(l);
+        let half = flipped.len() / 2;
+        let mut padded = vec![Lane::ZERO; reached.size()];
+        let mut to_active = vec![Lane::ZERO; if expanded.is_some() { frame } else { frame_out }];
+        for time in 0..grid.time + half {
+            if time < grid.time {
+                let frame = time * frame_out..(time + 1) * frame_out;
+                plane::scale_back(&temporal[frame.clone()], &scale, &offset, &mut inner[frame]);
+            }
+            let Some(time) = time.checked_sub(half) else { continue };
+            let first = time.saturating_sub(half);
+            let frames: Vec<&[Lane]> =
+                inner.chunks_exact(frame_out).take(time + half + 1).skip(first).collect();
+            let mix = &flipped[first + half - time..];
+            let spatial = &mut spatial[time * frame_out..(time + 1) * frame_out];
+            match &mut expanded {
+                Some(expanded) => {
+                    plane::mix_back(&frames, mix, spatial, reached, &mut padded);
+                    plane::convolve_back(&padded, plane, taps, self.stride, &mut to_active);
+                    let expanded = &mut expanded[time * frame..(time + 1) * frame];
+                    plane::activate_back(&to_active, &expand_shift, expanded);
+                }
+                None => {
+                    plane::mix_back(&frames, mix, spatial, flat, &mut to_active);
+                    spatial.copy_from_slice(&to_active);
+                }
+            }
+        }
+    }
+
+    /// Carries the gradient to the expansion, which [`Block::convolve_back`] left, and the shortcut's back
+    /// to the rows that went in.
+    ///
+    /// # Shapes
+    /// - `gradient`: `[out row, out]`
+    /// - `out`: `[in row, in]`
+    pub fn rows_back(&self, gradient: &[f32], grid: Grid, expanded: &[Lane], out: &mut [f32]) {
+        let Expansion::Rows(expansion) = &self.expansion else {
+            unreachable!("the first block gets pixels");
+        };
+        let (rows, lanes, width) = (grid.rows(), self.lanes(), self.width);
+        let weights = Matrix::new(&expansion.backward, [lanes * WIDTH, width], width);
+        let tile = tile_rows(lanes);
+        let out = &mut out[..rows * width];
+        out.par_chunks_mut(tile * width).enumerate().for_each(|(index, out)| {
+            let (first, count) = (index * tile, out.len() / width);
+            let mut gathered = vec![Lane::ZERO; count * lanes];
+            for l in 0..lanes {
+                let from = &expanded[l * rows + first..][..count];
+                plane::copy_to_rows(from, lanes, &mut gathered[l..]);
+            }
+            let gathered =
+                Matrix::new(bytemuck::cast_slice(&gathered), [count, lanes * WIDTH], lanes * WIDTH);
+            multiply(gathered, weights, out, width, false);
+        });
+        let reached = grid.strided(self.stride);
+        let frame_out = reached.height * reached.width * self.out();
+        let source = shortcut_rows(grid, reached);
+        out.par_chunks_mut(grid.height * grid.width * width).zip(gradient.par_chunks(frame_out)).for_each(
+            |(out, gradient)| {
+                for (gradient, &source) in gradient.chunks_exact(self.out()).zip(&source) {
+                    self.shortcut_back(gradient, &mut out[source * width..(source + 1) * width]);
+                }
+            },
+        );
+    }
+
+    /// Carries the gradients that [`Block::convolve_back`] left in the first block, and the shortcut's,
+    /// back to all channels of the input: `[time, pixel, channel]`.
+    pub fn pixels_back(&self, gradient: &[f32], pixels: &Pixels, grid: Grid, spatial: &[Lane]) -> Vec<f32> {
+        let Expansion::Pixels(expansion) = &self.expansion else {
+            unreachable!("only the first block gets pixels");
+        };
+        let plane = self.plane(grid);
+        let reached = plane.strided(self.stride);
+        let (frame, frame_out) = (plane.pixels(), reached.pixels());
+        let channels = expansion.channels();
+        let source = shortcut_rows(grid, grid.strided(self.stride));
+        let mut out = vec![0.0; grid.rows() * channels];
+        let frames = out.par_chunks_mut(frame * channels).zip(gradient.par_chunks(frame_out * self.out()));
+        frames.enumerate().for_each(|(time, (out, gradient))| {
+            let (mut expanded, mut to_active) = (vec![Lane::ZERO; frame], vec![Lane::ZERO; frame]);
+            let mut padded = vec![Lane::ZERO; reached.size()];
+            for l in 0..self.lanes() {
+                let from = &spatial[(l * grid.time + time) * frame_out..][..frame_out];
+                plane::copy_to_plane(from, reached, &mut padded);
+                plane::convolve_back(
+                    &padded,
+                    plane,
+                    self.taps(&self.spatial, l).0,
+                    self.stride,
+                    &mut to_active,
+                );
+                expansion.frame(pixels, time, l, &mut expanded);
+                plane::activate_back(&to_active, &Lane::ZERO, &mut expanded);
+                expansion.frame_back(&expanded, l, out);
+            }
+            let mut stem = vec![0.0; self.width];
+            for (gradient, &source) in gradient.chunks_exact(self.out()).zip(&source) {
+                stem.fill(0.0);
+                self.shortcut_back(gradient, &mut stem);
+                expansion.stem_back(&stem, &mut out[source * channels..(source + 1) * channels]);
+            }
+        });
+        out
+    }
+
+    /// Computes the shortcut's rows of the first block: the stem where the shortcut samples it.
+    pub fn stem_rows(&self, pixels: &Pixels, grid: Grid, out: &mut [f32]) {
+        let Expansion::Pixels(expansion) = &self.expansion else {
+            unreachable!("only the first block gets pixels");
+        };
+        let reached = grid.strided(self.stride);
+        let source = shortcut_rows(grid, reached);
+        let frame = source.len() * self.width;
+        out[..reached.rows() * self.width].par_chunks_mut(frame).enumerate().for_each(|(time, out)| {
+            for (out, &source) in out.chunks_exact_mut(self.width).zip(&source) {
+                expansion.stem_at(pixels, time, [source / grid.width, source % grid.width], out);
+            }
+        });
+    }
+}
+
+/// Lists the pixel of a frame that each pixel of the shortcut comes from.
+pub fn shortcut_rows(grid: Grid, reached: Grid) -> Vec<usize> {
+    let columns = shortcut::nearest(grid.width, reached.width);
+    let rows = shortcut::nearest(grid.height, reached.height);
+    rows.iter().flat_map(|y| columns.iter().map(move |x| y * grid.width + x)).collect()
+}
+
+fn tile_rows(lanes: usize) -> usize {
+    (TILE_BYTES / (lanes * size_of::<Lane>()).max(1)).clamp(16, 512)
+}
+
+fn lanes_of(values: &[f32], times: f32) -> Vec<Lane> {
+    lane::pack(values.len(), |channel| values[channel] * times)
+}
+
+/// A frame of a kept clip, or the scratch frame when nothing is kept.
+fn at<'a>(kept: &'a mut [Lane], scratch: &'a mut [Lane], time: usize) -> &'a mut [Lane] {
+    let frame = scratch.len();
+    if kept.is_empty() { scratch } else { &mut kept[time * frame..(time + 1) * frame] }
+}
+
+/// The last frames that a convolution over time needs.
+struct Ring {
+    frames: Vec<Vec<Lane>>,
+}
+
+impl Ring {
+    fn new(length: usize, frame: usize) -> Self {
+        Self { frames: vec![vec![Lane::ZERO; frame]; length] }
+    }
+
+    fn half(&self) -> usize {
+        self.frames.len() / 2
+    }
+
+    fn frame_mut(&mut self, time: usize) -> &mut [Lane] {
+        let slot = time % self.frames.len();
+        &mut self.frames[slot]
+    }
+
+    /// The frames around `time` that a clip of `length` frames has, and the tap of the first of them.
+    fn around(&self, time: usize, length: usize) -> (Vec<&[Lane]>, usize) {
+        let half = self.half();
+        let first = time.saturating_sub(half);
+        let frames = (first..(time + half + 1).min(length)).map(|t| &self.frames[t % self.frames.len()][..]);
+        (frames.collect(), first + half - time)
+    }
+}

@@ -1,0 +1,112 @@
+//! Where a clip's activations live: large buffers that are made once and used again.
+//!
+//! A fresh allocation of this size comes from the system page by page, which would take longer than the
+//! arithmetic; these ask for huge pages and go back to a pool.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
+
+use memmap2::MmapMut;
+
+use super::plan::Plan;
+use crate::kernel::lane::Lane;
+
+/// Lanes in anonymous memory, zero at first.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    memory: Option<MmapMut>,
+}
+
+impl Buffer {
+    /// Asks the system for memory, in huge pages where it has them.
+    fn new(lanes: usize) -> Self {
+        let bytes = lanes * size_of::<Lane>();
+        let memory = (bytes > 0).then(|| {
+            let memory = MmapMut::map_anon(bytes).expect("anonymous memory");
+            // Only a hint: without huge pages it works as well, slower.
+            #[cfg(target_os = "linux")]
+            let _ = memory.advise(memmap2::Advice::HugePage);
+            memory
+        });
+        Self { memory }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [Lane];
+
+    fn deref(&self) -> &[Lane] {
+        self.memory.as_deref().map_or(&[], bytemuck::cast_slice)
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [Lane] {
+        self.memory.as_deref_mut().map_or(&mut [], bytemuck::cast_slice_mut)
+    }
+}
+
+/// What a block leaves behind for its gradient, before the activations: `[lane, time, pixel]` lanes.
+#[derive(Debug)]
+pub struct BlockBuffers {
+    /// The expansion, without its shift; empty for the first block, whose expansion costs less to repeat.
+    pub expanded: Buffer,
+    /// After the convolution over space.
+    pub spatial: Buffer,
+    /// After the convolution over time.
+    pub temporal: Buffer,
+}
+
+/// The buffers of one clip on its way through the core and back.
+#[derive(Debug)]
+pub struct Workspace {
+    plan: Plan,
+    /// One for each block if its activations are kept, else one for all.
+    pub blocks: Vec<BlockBuffers>,
+    /// Input rows of each block, `[time * pixel, channel]`, and the core's output.
+    pub rows: Vec<Buffer>,
+    /// Gradients to rows.
+    pub gradients: [Buffer; 2],
+    /// The gradient to what a block projects, `[lane, time, pixel]`.
+    pub inner: Buffer,
+}
+
+impl Workspace {
+    fn new(plan: &Plan) -> Self {
+        let blocks = plan.block_lanes.iter().map(|&[expanded, spatial, temporal]| BlockBuffers {
+            expanded: Buffer::new(expanded),
+            spatial: Buffer::new(spatial),
+            temporal: Buffer::new(temporal),
+        });
+        Self {
+            blocks: blocks.collect(),
+            rows: plan.row_lanes.iter().map(|&lanes| Buffer::new(lanes)).collect(),
+            gradients: plan.gradient_lanes.map(Buffer::new),
+            inner: Buffer::new(plan.inner_lanes),
+            plan: plan.clone(),
+        }
+    }
+}
+
+/// Workspaces that wait for the next clip. Members of an ensemble share one pool.
+#[derive(Debug, Default)]
+pub struct Pool {
+    waiting: Mutex<Vec<Workspace>>,
+}
+
+impl Pool {
+    /// Takes a workspace, a used one if there is one of this plan.
+    pub fn take(&self, plan: &Plan) -> Workspace {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Buffers for clips of another size would only hold memory.
+        waiting.retain(|w| w.plan == *plan || w.plan.activations != plan.activations);
+        let found = waiting.iter().position(|w| w.plan == *plan).map(|at| waiting.swap_remove(at));
+        drop(waiting);
+        found.unwrap_or_else(|| Workspace::new(plan))
+    }
+
+    /// Gives a workspace back.
+    pub fn put(&self, workspace: Workspace) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
+    }
+}

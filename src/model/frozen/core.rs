@@ -1,0 +1,178 @@
+//! One clip's way through the frozen core and back.
+
+use super::block::{Block, Expansion, Input, shortcut_rows};
+use super::buffer::Workspace;
+use super::encoding::Encoding;
+use super::expansion::{PixelTables, Pixels};
+use super::fold::Source;
+use super::plan::{Activations, Plan};
+use super::squeeze_excite::Gate;
+use super::{Clip, ClipGradient};
+use crate::model::ModelConfig;
+
+/// Stem and blocks with their batch norms folded.
+pub struct Core {
+    blocks: Vec<Block>,
+}
+
+/// What depends on the size of a clip and not on its contents.
+pub struct Tables {
+    pub(super) pixels: PixelTables,
+    /// Of each block but the first.
+    encodings: Vec<Encoding>,
+}
+
+/// A clip between its way through the core and back.
+pub struct Trace {
+    /// Its activations.
+    pub workspace: Workspace,
+    gates: Vec<Gate>,
+}
+
+impl Core {
+    /// Takes the core out of a checkpoint.
+    pub fn new(source: &Source, config: &ModelConfig) -> Self {
+        Self { blocks: (0..config.core_features.len()).map(|i| Block::new(source, config, i)).collect() }
+    }
+
+    /// Computes the tables for clips of a plan.
+    pub fn tables(&self, plan: &Plan) -> Tables {
+        let Expansion::Pixels(expansion) = &self.blocks[0].expansion else {
+            unreachable!("the first block gets pixels");
+        };
+        let rest = self.blocks.iter().zip(&plan.grids).skip(1);
+        Tables {
+            pixels: expansion.tables(plan.grids[0]),
+            encodings: rest.map(|(block, &grid)| Encoding::new(&block.inv_freq, block.width, grid)).collect(),
+        }
+    }
+
+    /// Runs a clip; returns its features, averaged over space: `[time, channel]`.
+    pub fn forward(
+        &self,
+        clip: &Clip,
+        plan: &Plan,
+        tables: &Tables,
+        mut workspace: Workspace,
+    ) -> (Vec<f32>, Trace) {
+        let pixels = clip.pixels(plan, tables);
+        let mut gates = Vec::with_capacity(self.blocks.len());
+        for index in 0..self.blocks.len() {
+            gates.push(self.block_forward(index, &pixels, plan, tables, &mut workspace));
+        }
+        let rows = floats(&workspace.rows[plan.rows(self.blocks.len())]);
+        let grid = plan.grids[self.blocks.len()];
+        let pooled = pool(rows, grid.time, grid.height * grid.width, self.width());
+        (pooled, Trace { workspace, gates })
+    }
+
+    /// Channels that come out.
+    fn width(&self) -> usize {
+        self.blocks[self.blocks.len() - 1].out()
+    }
+
+    fn block_forward(
+        &self,
+        index: usize,
+        pixels: &Pixels,
+        plan: &Plan,
+        tables: &Tables,
+        workspace: &mut Workspace,
+    ) -> Gate {
+        let (block, grid) = (&self.blocks[index], plan.grids[index]);
+        let [source, out] = workspace
+            .rows
+            .get_disjoint_mut([plan.rows(index), plan.rows(index + 1)])
+            .expect("a block's rows in and out are different buffers");
+        let (source, out) = (bytemuck::cast_slice_mut::<_, f32>(source), bytemuck::cast_slice_mut(out));
+        let buffers = &mut workspace.blocks[plan.block(index)];
+        let next = tables.encodings.get(index);
+        let input = if index == 0 { Input::Pixels(pixels) } else { Input::Rows(source) };
+        let gate = block.convolve(input, grid, buffers);
+        if index == 0 {
+            block.stem_rows(pixels, grid, source);
+            block.project(&buffers.temporal, &gate, |row| row, source, grid, next, out);
+        } else {
+            let reached = plan.grids[index + 1];
+            let (frame, frame_out) = (grid.height * grid.width, reached.height * reached.width);
+            let from = shortcut_rows(grid, reached);
+            let around = |row: usize| row / frame_out * frame + from[row % frame_out];
+            block.project(&buffers.temporal, &gate, around, source, grid, next, out);
+        }
+        gate
+    }
+
+    /// Carries a gradient to the pooled features, `[time, channel]`, back to the clip.
+    pub fn backward(
+        &self,
+        clip: &Clip,
+        gradient: &[f32],
+        plan: &Plan,
+        tables: &Tables,
+        mut trace: Trace,
+    ) -> (ClipGradient, Workspace) {
+        let pixels = clip.pixels(plan, tables);
+        let last = plan.grids[self.blocks.len()];
+        let [mut current, mut next] = std::mem::take(&mut trace.workspace.gradients);
+        let count = last.height * last.width;
+        let spread =
+            floats_mut(&mut current)[..last.rows() * self.width()].chunks_exact_mut(count * self.width());
+        for (frame, gradient) in spread.zip(gradient.chunks_exact(self.width())) {
+            for row in frame.chunks_exact_mut(self.width()) {
+                row.iter_mut().zip(gradient).for_each(|(o, g)| *o = g / count as f32);
+            }
+        }
+        for index in (1..self.blocks.len()).rev() {
+            self.reopen(index, &pixels, plan, &mut trace);
+            let (block, grid) = (&self.blocks[index], plan.grids[index]);
+            let buffers = &mut trace.workspace.blocks[plan.block(index)];
+            let inner = &mut trace.workspace.inner;
+            let gradient = &floats(&current)[..plan.grids[index + 1].rows() * block.out()];
+            block.convolve_back(gradient, &trace.gates[index], grid, buffers, inner);
+            block.rows_back(gradient, grid, &buffers.expanded, floats_mut(&mut next));
+            std::mem::swap(&mut current, &mut next);
+        }
+        self.reopen(0, &pixels, plan, &mut trace);
+        let (block, grid) = (&self.blocks[0], plan.grids[0]);
+        let buffers = &mut trace.workspace.blocks[plan.block(0)];
+        let gradient = &floats(&current)[..plan.grids[1].rows() * block.out()];
+        block.convolve_back(gradient, &trace.gates[0], grid, buffers, &mut trace.workspace.inner);
+        let to_input = block.pixels_back(gradient, &pixels, grid, &buffers.spatial);
+        trace.workspace.gradients = [current, next];
+        (ClipGradient::new(&to_input, clip), trace.workspace)
+    }
+
+    /// Computes a block's activations again, if they were not kept.
+    fn reopen(&self, index: usize, pixels: &Pixels, plan: &Plan, trace: &mut Trace) {
+        // The last block's are still there from the way in.
+        if plan.activations == Activations::Recomputed && index + 1 < self.blocks.len() {
+            let Workspace { rows, blocks, .. } = &mut trace.workspace;
+            let input = match index {
+                0 => Input::Pixels(pixels),
+                _ => Input::Rows(floats(&rows[index])),
+            };
+            self.blocks[index].convolve(input, plan.grids[index], &mut blocks[0]);
+        }
+    }
+}
+
+fn floats(lanes: &[crate::kernel::lane::Lane]) -> &[f32] {
+    bytemuck::cast_slice(lanes)
+}
+
+fn floats_mut(lanes: &mut [crate::kernel::lane::Lane]) -> &mut [f32] {
+    bytemuck::cast_slice_mut(lanes)
+}
+
+/// Averages `[time, pixel, channel]` over pixels.
+fn pool(rows: &[f32], time: usize, pixels: usize, width: usize) -> Vec<f32> {
+    let frames = rows[..time * pixels * width].chunks_exact(pixels * width);
+    let mut out = vec![0.0; time * width];
+    for (out, frame) in out.chunks_exact_mut(width).zip(frames) {
+        for row in frame.chunks_exact(width) {
+            out.iter_mut().zip(row).for_each(|(o, v)| *o += v);
+        }
+        out.iter_mut().for_each(|o| *o /= pixels as f32);
+    }
+    out
+}

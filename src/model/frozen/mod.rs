@@ -1,0 +1,203 @@
+//! The encoder with its weights frozen, for whoever changes its input: prediction, reconstruction, masks.
+//!
+//! Batch norms are folded into the convolutions, no gradient to a weight is computed, stem and first
+//! expansion collapse, and of the behavioral channels' gradient only the norm is kept. Exact up to rounding:
+//! it is tested against the encoder that trains.
+
+mod block;
+mod buffer;
+mod core;
+mod encoding;
+mod expansion;
+mod fold;
+mod head;
+mod plan;
+mod squeeze_excite;
+
+use ndarray::{Array2, Array3, ArrayView2};
+use rayon::prelude::*;
+
+pub use buffer::Pool;
+use plan::{Activations, Plan};
+
+use self::core::{Core, Tables};
+use self::expansion::Pixels;
+use super::ModelConfig;
+use super::checkpoint::Checkpoint;
+use crate::error::Result;
+
+/// What the encoder sees at once.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    /// `[time, height, width]`, 0..255.
+    pub movie: Array3<f32>,
+    /// `[channel, time]`: the channels that are constant over pixels.
+    pub behavior: Array2<f32>,
+}
+
+impl Clip {
+    fn size(&self) -> [usize; 3] {
+        let (time, height, width) = self.movie.dim();
+        [time, height, width]
+    }
+
+    fn pixels<'a>(&'a self, plan: &Plan, tables: &'a Tables) -> Pixels<'a> {
+        let movie = self.movie.as_slice().expect("a clip is in standard layout");
+        let behavior = self.behavior.as_slice().expect("a clip is in standard layout");
+        Pixels::new(movie, behavior, plan.grids[0], &tables.pixels)
+    }
+}
+
+/// The gradient to a clip.
+#[derive(Debug, Clone)]
+pub struct ClipGradient {
+    /// To the movie, `[time, height, width]`.
+    pub movie: Array3<f32>,
+    /// Sum of the squares of the gradient to the other channels, pixel by pixel, as though they were not
+    /// constant: what the published norm asks for.
+    pub behavior_squares: f64,
+}
+
+impl ClipGradient {
+    /// Splits `[time, pixel, channel]`.
+    fn new(gradient: &[f32], clip: &Clip) -> Self {
+        let channels = 1 + clip.behavior.nrows();
+        let movie = gradient.iter().step_by(channels).copied().collect();
+        let square = |row: &[f32]| row[1..].iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
+        Self {
+            movie: Array3::from_shape_vec(clip.movie.dim(), movie).expect("a gradient to every pixel"),
+            behavior_squares: gradient.chunks_exact(channels).map(square).sum(),
+        }
+    }
+}
+
+/// An encoder that no longer learns.
+pub struct FrozenEncoder {
+    config: ModelConfig,
+    core: Core,
+    cortex: head::Cortex,
+    readouts: Vec<head::Readout>,
+}
+
+impl std::fmt::Debug for FrozenEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrozenEncoder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl FrozenEncoder {
+    /// Folds a checkpoint.
+    ///
+    /// # Errors
+    /// When a tensor is missing, misshapen or left over, or the sizes don't fit together.
+    pub fn new(checkpoint: &Checkpoint) -> Result<Self> {
+        checkpoint.check()?;
+        let source = fold::Source(checkpoint);
+        let config = checkpoint.config.clone();
+        Ok(Self {
+            core: Core::new(&source, &config),
+            cortex: head::Cortex::new(&source, &config),
+            readouts: (0..config.readout_outputs.len())
+                .map(|mouse| head::Readout::new(&source, &config, mouse))
+                .collect(),
+            config,
+        })
+    }
+
+    /// Predicts the responses of one mouse to some clips of one size, each `[time, neuron]`.
+    ///
+    /// As many clips run at once as `budget` bytes hold; one always does.
+    pub fn predict(&self, mouse: usize, clips: &[Clip], pool: &Pool, budget: usize) -> Vec<Array2<f32>> {
+        let Some(first) = clips.first() else { return Vec::new() };
+        let plan = Plan::new(&self.config, first.size(), Activations::Forgotten);
+        let tables = self.core.tables(&plan);
+        let at_once = (budget / plan.bytes().max(1)).clamp(1, at_once(clips.len()));
+        let batch = |clips: &[Clip]| {
+            let pooled: Vec<Vec<f32>> = clips
+                .par_iter()
+                .map(|clip| {
+                    let (pooled, trace) = self.core.forward(clip, &plan, &tables, pool.take(&plan));
+                    pool.put(trace.workspace);
+                    pooled
+                })
+                .collect();
+            let rows = clips.len() * first.size()[0];
+            let trace = self.cortex.forward(pooled.concat(), rows);
+            let readout = &self.readouts[mouse];
+            split(readout.respond(&readout.drive(&trace.features, rows)), clips.len(), readout.neurons)
+        };
+        clips.chunks(at_once).flat_map(batch).collect()
+    }
+
+    /// Computes the gradient of a loss to some clips of one size. `to_responses` is given the number of a clip
+    /// and the predicted responses, `[time, neuron]`, and returns the loss's gradient to them.
+    ///
+    /// As many clips run at once as `budget` bytes hold, and if there is room their activations are kept
+    /// rather than computed again; one clip always runs.
+    pub fn gradient(
+        &self,
+        mouse: usize,
+        clips: &[Clip],
+        to_responses: &(dyn Fn(usize, ArrayView2<f32>) -> Array2<f32> + Sync),
+        pool: &Pool,
+        budget: usize,
+    ) -> Vec<ClipGradient> {
+        let Some(first) = clips.first() else { return Vec::new() };
+        let (plan, at_once) = Plan::within(&self.config, first.size(), budget, at_once(clips.len()));
+        let tables = self.core.tables(&plan);
+        let batches = clips.chunks(at_once).enumerate();
+        let each = batches.map(|(index, clips)| {
+            self.batch_gradient(mouse, clips, index * at_once, to_responses, &plan, &tables, pool)
+        });
+        each.flatten().collect()
+    }
+
+    #[allow(clippy::too_many_arguments)] // One batch of `gradient`, with all that it set up.
+    fn batch_gradient(
+        &self,
+        mouse: usize,
+        clips: &[Clip],
+        number: usize,
+        to_responses: &(dyn Fn(usize, ArrayView2<f32>) -> Array2<f32> + Sync),
+        plan: &Plan,
+        tables: &Tables,
+        pool: &Pool,
+    ) -> Vec<ClipGradient> {
+        let (pooled, traces): (Vec<_>, Vec<_>) =
+            clips.par_iter().map(|clip| self.core.forward(clip, plan, tables, pool.take(plan))).unzip();
+        let readout = &self.readouts[mouse];
+        let rows = clips.len() * plan.grids[0].time;
+        let cortex = self.cortex.forward(pooled.concat(), rows);
+        let drive = readout.drive(&cortex.features, rows);
+        let responses = split(readout.respond(&drive), clips.len(), readout.neurons);
+        let to_responses: Vec<Array2<f32>> = responses
+            .par_iter()
+            .enumerate()
+            .map(|(index, responses)| to_responses(number + index, responses.view()))
+            .collect();
+        let gradient: Vec<f32> = to_responses.iter().flat_map(|gradient| gradient.iter().copied()).collect();
+        let to_features = readout.backward(&gradient, &drive, rows);
+        let to_pooled = self.cortex.backward(&cortex, to_features, rows);
+        let share = to_pooled.len() / clips.len();
+        let each = clips.par_iter().zip(traces).zip(to_pooled.par_chunks(share));
+        each.map(|((clip, trace), gradient)| {
+            let (gradient, workspace) = self.core.backward(clip, gradient, plan, tables, trace);
+            pool.put(workspace);
+            gradient
+        })
+        .collect()
+    }
+}
+
+/// Clips that are worth running at once: two a thread, so that none waits at the end, and at least a few,
+/// because they share one reading of the readout's weights.
+fn at_once(clips: usize) -> usize {
+    clips.min((2 * rayon::current_num_threads()).max(4))
+}
+
+/// Cuts `[clip * time, neuron]` into clips.
+fn split(values: Vec<f32>, clips: usize, neurons: usize) -> Vec<Array2<f32>> {
+    let time = values.len() / (clips * neurons);
+    let cut = |values: &[f32]| Array2::from_shape_vec((time, neurons), values.to_vec());
+    values.chunks_exact(time * neurons).map(|values| cut(values).expect("a clip's share")).collect()
+}
