@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
 use crate::device::DeviceChoice;
@@ -36,6 +37,9 @@ pub struct GlobalArgs {
     /// CPU threads to use [default: all]
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Memory for the models' activations on the CPU; more keeps more of them instead of computing them again
+    #[arg(long, global = true, value_name = "SIZE", default_value = "2G")]
+    pub memory: ByteSize,
     /// Say nothing but results, warnings and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,

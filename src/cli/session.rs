@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use bytesize::ByteSize;
 
 use super::args::{ExperimentArgs, GlobalArgs};
 use super::event_log::{EventLog, Tee};
@@ -18,6 +19,7 @@ use crate::manifest::Manifest;
 /// One run of the program.
 pub struct Session {
     device: Option<DeviceChoice>,
+    memory: ByteSize,
     progress: Arc<Progress>,
 }
 
@@ -42,7 +44,11 @@ impl Session {
                 .build_global()
                 .map_err(|e| Error::Failed(format!("can't start {threads} threads: {e}")))?;
         }
-        Ok(Self { device: global.device, progress: Arc::new(Progress::stderr(global.quiet)) })
+        Ok(Self {
+            device: global.device,
+            memory: global.memory,
+            progress: Arc::new(Progress::stderr(global.quiet)),
+        })
     }
 
     /// Shows events, for commands without a run's folder.
@@ -68,6 +74,11 @@ impl Session {
         let mut experiment = Experiment::resolve(layers, name)?;
         experiment.device = self.device.unwrap_or(experiment.device);
         Ok(experiment)
+    }
+
+    /// Bytes that `--memory` gives to activations.
+    pub fn memory(&self) -> usize {
+        usize::try_from(self.memory.as_u64()).unwrap_or(usize::MAX)
     }
 
     /// Opens the device of `--device`, or the CPU.
@@ -118,7 +129,12 @@ mod tests {
         let file = folder.path().join("small.toml");
         std::fs::create_dir(folder.path().join("mouse")).unwrap();
         std::fs::write(&file, "run = \"out\"\n[data]\nmice = [\"mouse\"]\n").unwrap();
-        let global = GlobalArgs { device: Some(DeviceChoice::Tch(None)), threads: None, quiet: true };
+        let global = GlobalArgs {
+            device: Some(DeviceChoice::Tch(None)),
+            threads: None,
+            memory: ByteSize::gb(1),
+            quiet: true,
+        };
         let session = Session::new(&global).unwrap();
         let args = ExperimentArgs { experiment: file, set: vec!["seed=second".into()] };
         let experiment = session.experiment(&args).unwrap();
@@ -138,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("small.toml");
         std::fs::write(&file, "run = \"out\"\n[data]\nmice = [\"nobody\"]\n").unwrap();
-        let global = GlobalArgs { device: None, threads: None, quiet: true };
+        let global = GlobalArgs { device: None, threads: None, memory: ByteSize::gb(1), quiet: true };
         let session = Session::new(&global).unwrap();
         let args = ExperimentArgs { experiment: file, set: Vec::new() };
         let experiment = session.experiment(&args).unwrap();

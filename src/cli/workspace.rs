@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::Device;
 use ndarray::Array2;
 
 use crate::data::fold::Folds;
@@ -12,7 +11,7 @@ use crate::data::{Mouse, TrialId};
 use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, TrialChoice};
-use crate::model::ModelConfig;
+use crate::model::{ModelConfig, Runtime};
 use crate::reconstruct::{Condition, TrialPlan};
 use crate::run_folder::RunFolder;
 use crate::train::SplitMouse;
@@ -29,16 +28,16 @@ pub struct Workspace {
     /// Where results go.
     pub folder: RunFolder,
     /// Where the encoder runs.
-    pub device: Device,
+    pub runtime: Runtime,
 }
 
 impl Workspace {
-    /// Opens the mice and splits their trials.
+    /// Opens the mice and splits their trials. Activations take about `memory` bytes.
     ///
     /// # Errors
     /// When a mouse can't be opened, the mice don't fit together, or a listed trial is not there.
-    pub fn open(experiment: Experiment) -> Result<Self> {
-        let device = experiment.device.open()?;
+    pub fn open(experiment: Experiment, memory: usize) -> Result<Self> {
+        let runtime = Runtime::new(experiment.device.open()?, memory);
         let (mut mice, mut chosen) = (Vec::new(), Vec::new());
         for path in &experiment.data.mice {
             let mouse = Mouse::open(path)?;
@@ -58,7 +57,7 @@ impl Workspace {
             )));
         }
         let folder = RunFolder::new(&experiment.run);
-        Ok(Self { experiment, mice, chosen, folder, device })
+        Ok(Self { experiment, mice, chosen, folder, runtime })
     }
 
     /// Sizes of the encoder for these mice.
@@ -79,7 +78,7 @@ impl Workspace {
     /// # Errors
     /// See [`Ensemble::load`].
     pub fn ensemble(&self) -> Result<Ensemble> {
-        Ensemble::load(&self.models(), self.mice[0].mouse.channels(), &self.neurons(), &self.device)
+        Ensemble::load(&self.models(), self.mice[0].mouse.channels(), &self.neurons(), &self.runtime)
     }
 
     fn models(&self) -> Vec<PathBuf> {

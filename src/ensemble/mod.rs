@@ -2,16 +2,12 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::Device;
 use ndarray::{Array2, ArrayView4};
 
 use crate::data::ClipConfig;
 use crate::error::{Error, Result};
 use crate::model::checkpoint::Checkpoint;
-use crate::model::{DwiseNeuro, ModelConfig, predictor};
-
-/// Clips that are predicted at once.
-const BATCH: usize = 8;
+use crate::model::{Encoder, ModelConfig, Runtime, predictor};
 
 /// Encoders of equal sizes, trained from different seeds.
 #[derive(Debug)]
@@ -19,7 +15,7 @@ pub struct Ensemble {
     /// Sizes of every member.
     pub config: ModelConfig,
     /// The members.
-    pub members: Vec<DwiseNeuro>,
+    pub members: Vec<Encoder>,
 }
 
 impl Ensemble {
@@ -28,7 +24,7 @@ impl Ensemble {
     /// # Errors
     /// When a file is missing or no checkpoint, or was made for other neurons or channels than `in_channels`
     /// and `neurons` say; names the file.
-    pub fn load(paths: &[PathBuf], in_channels: usize, neurons: &[usize], device: &Device) -> Result<Self> {
+    pub fn load(paths: &[PathBuf], in_channels: usize, neurons: &[usize], runtime: &Runtime) -> Result<Self> {
         let mut config: Option<ModelConfig> = None;
         let mut members = Vec::new();
         for path in paths {
@@ -48,7 +44,7 @@ impl Ensemble {
                 ));
             }
             config.get_or_insert_with(|| found.clone());
-            members.push(DwiseNeuro::load(checkpoint, device)?);
+            members.push(Encoder::load(checkpoint, runtime)?);
         }
         let config = config.ok_or_else(|| Error::usage("an ensemble has at least one member"))?;
         Ok(Self { config, members })
@@ -62,16 +58,10 @@ impl Ensemble {
     ///
     /// # Errors
     /// When the trial is shorter than a clip.
-    pub fn predict(
-        &self,
-        mouse: usize,
-        input: ArrayView4<f32>,
-        clip: ClipConfig,
-        device: &Device,
-    ) -> Result<Array2<f32>> {
+    pub fn predict(&self, mouse: usize, input: ArrayView4<f32>, clip: ClipConfig) -> Result<Array2<f32>> {
         let mut sum: Option<Array2<f32>> = None;
         for member in &self.members {
-            let predicted = predictor::predict_trial(member, mouse, input, clip, BATCH, device)?;
+            let predicted = predictor::predict_trial(member, mouse, input, clip)?;
             sum = Some(match sum {
                 Some(sum) => sum + predicted,
                 None => predicted,

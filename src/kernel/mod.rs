@@ -141,7 +141,7 @@ pub fn depthwise_temporal(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
 }
 
 /// Says whether `device` runs the loops of this module: whether it is burn's Flex.
-fn runs_natively(device: &Device) -> bool {
+pub(crate) fn runs_natively(device: &Device) -> bool {
     matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
 

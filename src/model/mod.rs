@@ -6,6 +6,7 @@ pub mod config;
 pub mod core;
 pub mod cortex;
 pub mod dwiseneuro;
+pub mod encoder;
 pub mod frozen;
 pub mod grid;
 pub mod init;
@@ -26,4 +27,5 @@ mod validate;
 
 pub use config::ModelConfig;
 pub use dwiseneuro::DwiseNeuro;
+pub use encoder::{Clip, ClipGradient, Encoder, Runtime};
 pub use pass::Pass;

@@ -1,14 +1,13 @@
 //! The gradient of the loss to the movie: window by window, each normalised as a unit, then averaged
 //! where windows overlap.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::{Array2, Array3, ArrayView3, Axis, s};
+use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
 use rayon::prelude::*;
 
 use super::window;
 use crate::data::ClipConfig;
 use crate::error::Result;
-use crate::model::{DwiseNeuro, Pass, loss, tensors};
+use crate::model::{Clip, ClipGradient, Encoder, loss};
 
 /// Added to a gradient's norm before dividing by it. As published.
 pub(super) const NORM_EPSILON: f64 = 1e-6;
@@ -26,8 +25,6 @@ pub struct Problem {
     pub clip: ClipConfig,
     /// Frames from one window to the next.
     pub stride: usize,
-    /// Windows in one batch; changes memory and speed, and results by rounding only.
-    pub batch_windows: usize,
 }
 
 /// The gradient of one encoder.
@@ -37,6 +34,8 @@ pub struct MovieGradient {
     pub gradient: Array3<f32>,
     /// Loss of each window: the mean over neurons and frames.
     pub losses: Vec<f64>,
+    /// What the encoder predicted, averaged over the windows that cover a frame: `[frame, neuron]`.
+    pub predicted: Array2<f32>,
 }
 
 impl Problem {
@@ -47,122 +46,104 @@ impl Problem {
     ///
     /// # Errors
     /// When the trial is shorter than a window.
-    pub fn gradient(
-        &self,
-        encoder: &DwiseNeuro,
-        movie: ArrayView3<f32>,
-        device: &Device,
-    ) -> Result<MovieGradient> {
+    pub fn gradient(&self, encoder: &Encoder, movie: ArrayView3<f32>) -> Result<MovieGradient> {
         let frames = movie.len_of(Axis(0));
         let starts = window::starts(frames, self.clip.window(), self.stride)?;
-        let mut sum = Array3::<f32>::zeros(movie.raw_dim());
-        let mut count = vec![0u32; frames];
-        let mut losses = Vec::with_capacity(starts.len());
-        // Batches side by side use the threads better than the operators of one batch; sums keep their order.
-        let batches: Vec<_> = starts
-            .par_chunks(self.batch_windows.max(1))
-            .map(|starts| {
-                let input = self.input(movie, starts, device).autodiff().require_grad();
-                let (loss, each) = self.losses(encoder, input.clone(), starts, device);
-                let gradient = input.grad(&loss.backward()).expect("the input asked for its gradient");
-                (starts, gradient, each)
-            })
-            .collect();
-        for (starts, gradient, each) in batches {
-            losses.extend(each);
-            self.add_normalised(gradient, starts, &mut sum, &mut count);
-        }
-        for (mut frame, count) in sum.axis_iter_mut(Axis(0)).zip(count) {
-            frame /= count as f32;
-        }
-        Ok(MovieGradient { gradient: sum, losses })
-    }
-
-    /// Builds the clips of some windows: `step` interleaved clips tile one.
-    ///
-    /// # Shapes
-    /// - output: `[window * step, channel, clip time, height, width]`
-    pub(super) fn input(&self, movie: ArrayView3<f32>, starts: &[usize], device: &Device) -> Tensor<5> {
-        let (_, height, width) = movie.dim();
-        let channels = 1 + self.behavior.nrows();
-        let clips = starts.len() * self.clip.step;
-        let mut values = Vec::with_capacity(clips * channels * self.clip.size * height * width);
-        for frames in self.clips(starts) {
-            for frame in frames.clone() {
-                values.extend(movie.index_axis(Axis(0), frame).iter());
-            }
-            for row in self.behavior.rows() {
-                for frame in frames.clone() {
-                    values.extend(std::iter::repeat_n(row[frame], height * width));
-                }
-            }
-        }
-        Tensor::from_data(TensorData::new(values, [clips, channels, self.clip.size, height, width]), device)
-    }
-
-    /// Lists the recorded frames of every clip, window by window.
-    pub(super) fn clips(
-        &self,
-        starts: &[usize],
-    ) -> Vec<impl ExactSizeIterator<Item = usize> + Clone + use<>> {
-        let clip = self.clip;
-        let of_window = |&start: &usize| (start..start + clip.step).map(move |first| clip.frames(first));
-        starts.iter().flat_map(of_window).collect()
-    }
-
-    /// Stacks the recorded responses of the clips of some windows.
-    ///
-    /// # Shapes
-    /// - output: `[window * step, neuron, clip time]`
-    pub(super) fn recorded(&self, starts: &[usize], device: &Device) -> Tensor<3> {
-        let shape = [starts.len() * self.clip.step, self.responses.nrows(), self.clip.size];
-        let mut values: Vec<f32> = Vec::with_capacity(shape.iter().product());
-        for frames in self.clips(starts) {
-            for row in self.responses.rows() {
-                values.extend(frames.clone().map(|frame| row[frame]));
-            }
-        }
-        Tensor::from_data(TensorData::new(values, shape), device)
-    }
-
-    /// Computes the sum of the windows' losses, to be differentiated, and each of them.
-    fn losses(
-        &self,
-        encoder: &DwiseNeuro,
-        input: Tensor<5>,
-        starts: &[usize],
-        device: &Device,
-    ) -> (Tensor<1>, Vec<f64>) {
-        let predicted = encoder.forward(input, self.mouse, &Pass::evaluation());
-        let loss = loss::poisson(predicted, self.recorded(starts, device));
-        let values_in_window = self.clip.window() * self.responses.nrows();
-        let per_window: Tensor<2> = loss.reshape([starts.len(), values_in_window]).mean_dim(1);
-        let each = tensors::values(per_window.clone());
-        (per_window.sum(), each.into_iter().map(f64::from).collect())
-    }
-
-    /// Divides each window's gradient by its norm over all channels and adds its movie channel.
-    fn add_normalised(
-        &self,
-        gradient: Tensor<5>,
-        starts: &[usize],
-        sum: &mut Array3<f32>,
-        count: &mut [u32],
-    ) {
-        let [clips, channels, time, height, width] = gradient.dims();
-        let values = tensors::values(gradient);
-        let gradient = ndarray::Array5::from_shape_vec((clips, channels, time, height, width), values)
-            .expect("the shape is the gradient's own");
+        // The last window may stand twice; it counts twice but is computed once.
+        let mut distinct = starts.clone();
+        distinct.dedup();
+        let clips = self.clips(movie, &distinct);
+        let values = (self.clip.window() * self.responses.nrows()) as f32;
+        let to_responses = |number: usize, predicted: ArrayView2<f32>| {
+            let recorded = self.recorded(&distinct, number);
+            Zip::from(&predicted).and(&recorded).map_collect(|&p, &r| loss::poisson_slope(p, r) / values)
+        };
+        let found = encoder.gradient(self.mouse, &clips, &to_responses);
+        let losses = self.losses(&distinct, &found);
+        let mut sums = Sums::new(movie, self.responses.nrows());
         let step = self.clip.step;
-        for (index, frames) in self.clips(starts).into_iter().enumerate() {
-            let window = gradient.slice(s![index / step * step..(index / step + 1) * step, .., .., .., ..]);
-            let norm = window.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>().sqrt();
-            let scale = (1.0 / (norm + NORM_EPSILON)) as f32;
-            for (time, frame) in frames.enumerate() {
-                let movie = gradient.slice(s![index, 0, time, .., ..]);
-                sum.slice_mut(s![frame, .., ..]).scaled_add(scale, &movie);
-                count[frame] += 1;
+        for (index, (&start, clips)) in distinct.iter().zip(found.chunks(step)).enumerate() {
+            let times = starts.iter().filter(|&&s| s == start).count();
+            let frames = (index * step..).map(|number| self.frames(&distinct, number));
+            sums.add_window(clips, frames, times as f32);
+        }
+        let losses = starts.iter().map(|start| losses[distinct.partition_point(|s| s < start)]).collect();
+        Ok(sums.average(losses))
+    }
+
+    /// Lists the recorded frames of a clip; `step` interleaved clips tile a window.
+    pub(super) fn frames(&self, starts: &[usize], number: usize) -> Vec<usize> {
+        let step = self.clip.step;
+        self.clip.frames(starts[number / step] + number % step).collect()
+    }
+
+    /// Cuts out the clips of some windows, window by window.
+    pub(super) fn clips(&self, movie: ArrayView3<f32>, starts: &[usize]) -> Vec<Clip> {
+        let cut = |number| {
+            let frames = self.frames(starts, number);
+            let behavior = self.behavior.select(Axis(1), &frames);
+            Clip::new(movie.select(Axis(0), &frames).view(), behavior.view())
+        };
+        (0..starts.len() * self.clip.step).map(cut).collect()
+    }
+
+    /// Cuts out the recorded responses of a clip, `[time, neuron]`.
+    pub(super) fn recorded(&self, starts: &[usize], number: usize) -> Array2<f32> {
+        self.responses.select(Axis(1), &self.frames(starts, number)).reversed_axes()
+    }
+
+    /// Computes the loss of each window.
+    fn losses(&self, starts: &[usize], found: &[ClipGradient]) -> Vec<f64> {
+        let clip = |(number, clip): (usize, &ClipGradient)| {
+            let recorded = self.recorded(starts, number);
+            let each = clip.responses.iter().zip(&recorded).map(|(&p, &r)| f64::from(loss::poisson_of(p, r)));
+            each.sum::<f64>()
+        };
+        let clips: Vec<f64> = found.par_iter().enumerate().map(clip).collect();
+        let values = (self.clip.window() * self.responses.nrows()) as f64;
+        clips.chunks(self.clip.step).map(|window| window.iter().sum::<f64>() / values).collect()
+    }
+}
+
+/// Sums over windows, and how many windows cover each frame.
+struct Sums {
+    gradient: Array3<f32>,
+    predicted: Array2<f32>,
+    count: Array1<f32>,
+}
+
+impl Sums {
+    fn new(movie: ArrayView3<f32>, neurons: usize) -> Self {
+        let frames = movie.len_of(Axis(0));
+        Self {
+            gradient: Array3::zeros(movie.raw_dim()),
+            predicted: Array2::zeros((frames, neurons)),
+            count: Array1::zeros(frames),
+        }
+    }
+
+    /// Divides a window's gradient by its norm over all channels and adds its movie channel.
+    fn add_window(&mut self, clips: &[ClipGradient], frames: impl Iterator<Item = Vec<usize>>, times: f32) {
+        let squares = |clip: &ClipGradient| {
+            clip.behavior_squares + clip.movie.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>()
+        };
+        let norm = clips.iter().map(squares).sum::<f64>().sqrt();
+        let scale = times * (1.0 / (norm + NORM_EPSILON)) as f32;
+        for (clip, frames) in clips.iter().zip(frames) {
+            let each = clip.movie.outer_iter().zip(clip.responses.rows());
+            for ((gradient, predicted), frame) in each.zip(frames) {
+                self.gradient.index_axis_mut(Axis(0), frame).scaled_add(scale, &gradient);
+                self.predicted.row_mut(frame).scaled_add(times, &predicted);
+                self.count[frame] += times;
             }
         }
+    }
+
+    fn average(mut self, losses: Vec<f64>) -> MovieGradient {
+        for (frame, &count) in self.count.iter().enumerate() {
+            self.gradient.index_axis_mut(Axis(0), frame).mapv_inplace(|g| g / count);
+            self.predicted.row_mut(frame).mapv_inplace(|p| p / count);
+        }
+        MovieGradient { gradient: self.gradient, losses, predicted: self.predicted }
     }
 }

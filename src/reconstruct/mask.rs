@@ -3,15 +3,13 @@
 //! A trial's movie is blended with another's through the mask; where the neurons see, the blend has to be
 //! opaque for the predicted responses to stay right.
 
-use burn::tensor::Device;
-use ndarray::{Array2, Array3, ArrayView5, Axis, s};
+use ndarray::{Array2, Array3, ArrayView2, Axis};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::MaskConfig;
 use super::gradient::{NORM_EPSILON, Problem};
-use crate::error::Result;
-use crate::model::{DwiseNeuro, Pass, tensors};
+use crate::model::{ClipGradient, Encoder};
 
 /// A window of one trial, and another trial's movie to blend it with.
 #[derive(Debug, Clone)]
@@ -48,25 +46,24 @@ impl MaskTrainer {
     }
 
     /// Moves the mask once and returns the squared error before.
-    ///
-    /// # Errors
-    /// When the sample is shorter than a window.
-    pub fn step(&mut self, encoder: &DwiseNeuro, sample: &MaskSample, device: &Device) -> Result<f64> {
+    pub fn step(&mut self, encoder: &Encoder, sample: &MaskSample) -> f64 {
         let opacity = self.mask.mapv(|m| m.clamp(0.0, 1.0));
         let blend = &opacity * &sample.movie + (1.0 - &opacity) * &sample.background;
-        let input = sample.problem.input(blend.view(), &[0], device).autodiff().require_grad();
-        let predicted = encoder.forward(input.clone(), sample.problem.mouse, &Pass::evaluation());
-        let loss = (predicted - sample.problem.recorded(&[0], device)).square().mean();
-        let gradient = input.grad(&loss.backward()).expect("the input asked for its gradient");
-        let value = f64::from(tensors::values(loss.inner())[0]);
-
-        let shape = gradient.dims();
-        let gradient = ndarray::Array5::from_shape_vec(shape, tensors::values(gradient))
-            .expect("the shape is the gradient's own");
-        let step = self.mask_gradient(gradient.view(), sample, &opacity);
+        let problem = &sample.problem;
+        let values = (problem.clip.window() * problem.responses.nrows()) as f32;
+        let to_responses = |number: usize, predicted: ArrayView2<f32>| {
+            (&predicted - &problem.recorded(&[0], number)) * (2.0 / values)
+        };
+        let found = encoder.gradient(problem.mouse, &problem.clips(blend.view(), &[0]), &to_responses);
+        let squares = |(number, clip): (usize, &ClipGradient)| {
+            let error = &clip.responses - &problem.recorded(&[0], number);
+            error.iter().map(|&e| f64::from(e) * f64::from(e)).sum::<f64>()
+        };
+        let squares: f64 = found.iter().enumerate().map(squares).sum();
+        let step = self.mask_gradient(&found, sample, &opacity);
         let step = blur(&step, &self.kernel) * self.config.learning_rate as f32;
         self.mask -= &step;
-        Ok(value)
+        squares / f64::from(values)
     }
 
     /// Computes the mask's share of the normalised gradient, clipped and averaged over time.
@@ -75,15 +72,14 @@ impl MaskTrainer {
     /// all of them; movie and mask follow from the gradient to their blend by the chain rule.
     fn mask_gradient(
         &self,
-        gradient: ArrayView5<f32>,
+        found: &[ClipGradient],
         sample: &MaskSample,
         opacity: &Array3<f32>,
     ) -> Array2<f32> {
         let mut to_mask = Array3::<f32>::zeros(self.mask.raw_dim());
         let mut squares = 0.0f64;
-        for (clip, frames) in sample.problem.clips(&[0]).into_iter().enumerate() {
-            for (time, frame) in frames.enumerate() {
-                let to_blend = gradient.slice(s![clip, 0, time, .., ..]);
+        for (number, clip) in found.iter().enumerate() {
+            for (to_blend, frame) in clip.movie.outer_iter().zip(sample.problem.frames(&[0], number)) {
                 let at = |array: &Array3<f32>| array.index_axis(Axis(0), frame).to_owned();
                 let to_movie = &to_blend * &at(opacity);
                 // The clamp lets no gradient through outside [0, 1].
@@ -92,8 +88,8 @@ impl MaskTrainer {
                 squares += to_movie.iter().chain(&own).map(|&g| f64::from(g).powi(2)).sum::<f64>();
                 to_mask.index_axis_mut(Axis(0), frame).assign(&own);
             }
+            squares += clip.behavior_squares;
         }
-        squares += gradient.slice(s![.., 1.., .., .., ..]).iter().map(|&g| f64::from(g).powi(2)).sum::<f64>();
         let norm = (squares.sqrt() + NORM_EPSILON) as f32;
         to_mask.mapv_inplace(|g| (g / norm).clamp(-1.0, 1.0));
         to_mask.mean_axis(Axis(0)).expect("a window has frames")

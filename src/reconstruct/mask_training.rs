@@ -1,6 +1,5 @@
 //! Trains the mask of a mouse on its recording: which trials are blended, and whose masks are averaged.
 
-use burn::tensor::Device;
 use ndarray::{Array2, Axis, concatenate};
 use rand::Rng;
 
@@ -39,12 +38,7 @@ impl MaskPlan<'_> {
     ///
     /// # Errors
     /// When there are fewer than two trials that are long enough, or a trial can't be read.
-    pub fn train(
-        &self,
-        ensemble: &Ensemble,
-        device: &Device,
-        observer: &dyn Observer,
-    ) -> Result<Array2<f32>> {
+    pub fn train(&self, ensemble: &Ensemble, observer: &dyn Observer) -> Result<Array2<f32>> {
         let first = self.config.first_frame;
         let end = first + self.clip.window();
         let mut long = Vec::new();
@@ -63,7 +57,7 @@ impl MaskPlan<'_> {
         let members = self.config.members.clamp(1, ensemble.members.len());
         let mut sum = Array2::<f32>::zeros(self.input_size);
         for member in 0..members {
-            sum += &self.train_through(ensemble, member, &long, device, observer)?;
+            sum += &self.train_through(ensemble, member, &long, observer)?;
         }
         Ok(sum / members as f32)
     }
@@ -73,7 +67,6 @@ impl MaskPlan<'_> {
         ensemble: &Ensemble,
         member: usize,
         trials: &[TrialId],
-        device: &Device,
         observer: &dyn Observer,
     ) -> Result<Array2<f32>> {
         let task = format!("mask {} member {member}", self.mouse.id);
@@ -87,7 +80,7 @@ impl MaskPlan<'_> {
             // Another one: not the same again.
             let other = (shown + rng.random_range(1..trials.len())) % trials.len();
             let sample = self.sample(trials[shown], trials[other])?;
-            let loss = trainer.step(&ensemble.members[member], &sample, device)?;
+            let loss = trainer.step(&ensemble.members[member], &sample);
             observer.emit(Event::Progress { task: task.clone(), step, loss: Some(loss) });
         }
         observer.emit(Event::Finished { task });
@@ -106,7 +99,6 @@ impl MaskPlan<'_> {
             responses: shown.responses,
             clip: self.clip,
             stride: self.clip.window(),
-            batch_windows: 1,
         };
         let movie = geometry.embed(shown.movie.view());
         Ok(MaskSample { problem, movie, background: geometry.embed(other.movie.view()) })

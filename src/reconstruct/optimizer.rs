@@ -2,15 +2,14 @@
 //!
 //! Knows no files, no bars and no data set.
 
-use burn::tensor::Device;
 use ndarray::{Array2, Array3};
-use rayon::prelude::*;
 
 use super::config::ReconstructionConfig;
-use super::gradient::{MovieGradient, Problem};
+use super::gradient::Problem;
 use super::update::Update;
 use crate::error::Result;
-use crate::model::DwiseNeuro;
+use crate::metric::correlation;
+use crate::model::Encoder;
 
 /// What an iteration found before it moved the movie.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +18,9 @@ pub struct StepStats {
     pub iteration: usize,
     /// Loss of every window, member after member.
     pub losses: Vec<f64>,
+    /// Correlation over time of the responses predicted for the movie, averaged over members, with those to
+    /// match: mean over neurons.
+    pub response_correlation: f64,
 }
 
 impl StepStats {
@@ -30,12 +32,11 @@ impl StepStats {
 
 /// A movie that is being reconstructed through one or several members.
 pub struct Reconstructor<'a> {
-    members: Vec<&'a DwiseNeuro>,
+    members: Vec<&'a Encoder>,
     problem: Problem,
     update: Update,
     movie: Array3<f32>,
     iteration: usize,
-    device: Device,
 }
 
 impl<'a> Reconstructor<'a> {
@@ -44,11 +45,10 @@ impl<'a> Reconstructor<'a> {
     /// # Shapes
     /// - `mask`: `[height, width]` of the encoder's input: pixels that may change
     pub fn new(
-        members: Vec<&'a DwiseNeuro>,
+        members: Vec<&'a Encoder>,
         problem: Problem,
         config: &ReconstructionConfig,
         mask: Array2<bool>,
-        device: &Device,
     ) -> Self {
         let frames = problem.responses.ncols();
         let (height, width) = mask.dim();
@@ -58,7 +58,6 @@ impl<'a> Reconstructor<'a> {
             movie: Array3::from_elem((frames, height, width), config.initial_grey),
             update: Update::new(config, mask, frames),
             iteration: 0,
-            device: device.clone(),
         }
     }
 
@@ -69,18 +68,18 @@ impl<'a> Reconstructor<'a> {
     pub fn step(&mut self) -> Result<StepStats> {
         let mut mean = Array3::<f32>::zeros(self.movie.raw_dim());
         let mut losses = Vec::new();
-        let gradients: Vec<Result<MovieGradient>> = self
-            .members
-            .par_iter()
-            .map(|member| self.problem.gradient(member, self.movie.view(), &self.device))
-            .collect();
-        for found in gradients {
-            let found = found?;
-            mean.scaled_add(1.0 / self.members.len() as f32, &found.gradient);
+        let mut predicted = Array2::<f32>::zeros(self.problem.responses.t().raw_dim());
+        let share = 1.0 / self.members.len() as f32;
+        for member in &self.members {
+            let found = self.problem.gradient(member, self.movie.view())?;
+            mean.scaled_add(share, &found.gradient);
+            predicted.scaled_add(share, &found.predicted);
             losses.extend(found.losses);
         }
+        let response_correlation =
+            correlation::response_correlation(predicted.t(), self.problem.responses.view());
         self.update.apply(&mut self.movie, &mean, self.iteration);
-        let stats = StepStats { iteration: self.iteration, losses };
+        let stats = StepStats { iteration: self.iteration, losses, response_correlation };
         self.iteration += 1;
         Ok(stats)
     }

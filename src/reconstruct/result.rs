@@ -17,6 +17,8 @@ pub struct MemberResult {
     pub movie: Array3<f32>,
     /// Loss per iteration, the mean over windows.
     pub losses: Vec<f64>,
+    /// Per iteration, how the responses predicted while optimising correlate with those to match.
+    pub response_correlations: Vec<f64>,
     /// What it was made with: equal settings give equal results.
     pub settings: String,
 }
@@ -53,6 +55,7 @@ impl MemberResult {
         write_file(path, |file| {
             write(file, "movie", self.movie.view())?;
             write(file, "losses", ArrayView::from(&self.losses))?;
+            write(file, "response_correlations", ArrayView::from(&self.response_correlations))?;
             attribute(file, "settings", &self.settings)
         })
     }
@@ -66,6 +69,7 @@ impl MemberResult {
             Ok(Self {
                 movie: file.dataset("movie")?.read()?,
                 losses: file.dataset("losses")?.read_raw()?,
+                response_correlations: file.dataset("response_correlations")?.read_raw()?,
                 settings: read_attribute(file, "settings")?,
             })
         })

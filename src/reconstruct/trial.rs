@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use ndarray::{Array2, Array3, ArrayView3, Axis, concatenate, s};
 use rand::seq::SliceRandom;
 
@@ -16,11 +15,8 @@ use crate::data::{ClipConfig, MouseId, Trial};
 use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
-use crate::model::DwiseNeuro;
+use crate::model::Encoder;
 use crate::seed;
-
-/// Windows in one batch: 8 clips at the default clip.
-const BATCH_WINDOWS: usize = 4;
 
 /// What the movie is reconstructed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +75,6 @@ impl TrialPlan<'_> {
         &self,
         ensemble: &Ensemble,
         folder: &Path,
-        device: &Device,
         observer: &dyn Observer,
     ) -> Result<Reconstruction> {
         let path = folder.join("ensemble.h5");
@@ -88,7 +83,7 @@ impl TrialPlan<'_> {
             return self.same_settings(&path, &found.settings).map(|()| found);
         }
         let problem = self.problem();
-        let passes: Vec<(String, Vec<&DwiseNeuro>)> = match self.config.combine {
+        let passes: Vec<(String, Vec<&Encoder>)> = match self.config.combine {
             Combine::Movies => {
                 let members = ensemble.members.iter().enumerate();
                 members.map(|(index, member)| (format!("member_{index}"), vec![member])).collect()
@@ -99,9 +94,9 @@ impl TrialPlan<'_> {
         for (name, members) in passes {
             let path = folder.join(format!("{name}.h5"));
             let task = format!("{} {} trial {} {name}", self.condition.name(), self.mouse, self.trial.id);
-            results.push(self.member(&path, members, problem.clone(), &task, device, observer)?);
+            results.push(self.member(&path, members, problem.clone(), &task, observer)?);
         }
-        let result = self.combine(ensemble, &results, &problem.responses, device)?;
+        let result = self.combine(ensemble, &results, &problem.responses)?;
         result.write(&path)?;
         Ok(result)
     }
@@ -134,7 +129,6 @@ impl TrialPlan<'_> {
             responses,
             clip: self.clip,
             stride: self.config.stride,
-            batch_windows: BATCH_WINDOWS,
         }
     }
 
@@ -142,32 +136,35 @@ impl TrialPlan<'_> {
     fn member(
         &self,
         path: &Path,
-        members: Vec<&DwiseNeuro>,
+        members: Vec<&Encoder>,
         problem: Problem,
         task: &str,
-        device: &Device,
         observer: &dyn Observer,
     ) -> Result<MemberResult> {
         if path.exists() {
             let found = MemberResult::read(path)?;
             return self.same_settings(path, &found.settings).map(|()| found);
         }
-        let mut reconstructor = Reconstructor::new(members, problem, self.config, self.free_pixels(), device);
+        let mut reconstructor = Reconstructor::new(members, problem, self.config, self.free_pixels());
         let steps = self.config.iterations as u64;
         observer.emit(Event::Started { task: task.to_string(), steps, unit: "iterations" });
         let mut losses = Vec::with_capacity(self.config.iterations);
+        let mut response_correlations = Vec::with_capacity(self.config.iterations);
         for step in 1..=steps {
-            let loss = reconstructor.step()?.mean_loss();
+            let stats = reconstructor.step()?;
+            let loss = stats.mean_loss();
             if !loss.is_finite() {
                 return Err(Error::Failed(format!(
                     "{task}: the loss is {loss} at iteration {step}; nothing was saved"
                 )));
             }
             losses.push(loss);
+            response_correlations.push(stats.response_correlation);
             observer.emit(Event::Progress { task: task.to_string(), step, loss: Some(loss) });
         }
         let movie = reconstructor.movie().clone();
-        let result = MemberResult { movie, losses, settings: self.settings.to_string() };
+        let result =
+            MemberResult { movie, losses, response_correlations, settings: self.settings.to_string() };
         result.write(path)?;
         observer.emit(Event::Finished { task: task.to_string() });
         Ok(result)
@@ -178,7 +175,6 @@ impl TrialPlan<'_> {
         ensemble: &Ensemble,
         results: &[MemberResult],
         responses: &Array2<f32>,
-        device: &Device,
     ) -> Result<Reconstruction> {
         let mask = self.geometry.crop_image(self.transparency.view());
         let mask = mask.mapv(|t| t >= self.config.evaluation_threshold);
@@ -191,7 +187,7 @@ impl TrialPlan<'_> {
             ground_truth: truth,
             mask: mask.mapv(u8::from),
             responses: responses.clone(),
-            predicted_responses: self.predict(ensemble, &movies, device)?,
+            predicted_responses: self.predict(ensemble, &movies)?,
             losses: Array2::from_shape_vec((results.len(), iterations), losses)
                 .map_err(|e| Error::Failed(format!("losses of the members don't fit together: {e}")))?,
             first_frame: self.config.skip_frames,
@@ -201,18 +197,13 @@ impl TrialPlan<'_> {
     }
 
     /// Predicts the responses to the mean of the raw movies, padding as it came out.
-    fn predict(
-        &self,
-        ensemble: &Ensemble,
-        movies: &[ArrayView3<f32>],
-        device: &Device,
-    ) -> Result<Array2<f32>> {
+    fn predict(&self, ensemble: &Ensemble, movies: &[ArrayView3<f32>]) -> Result<Array2<f32>> {
         let mut mean = Array3::<f32>::zeros(movies[0].raw_dim());
         for movie in movies {
             mean.scaled_add(1.0 / movies.len() as f32, movie);
         }
         let mut input = self.geometry.encoder_input(self.trial);
         input.slice_mut(s![0, .., .., ..]).assign(&mean);
-        ensemble.predict(self.readout, input.view(), self.clip, device)
+        ensemble.predict(self.readout, input.view(), self.clip)
     }
 }

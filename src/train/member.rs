@@ -17,7 +17,7 @@ use crate::data::{ClipConfig, Mouse, TrialId};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::model::checkpoint::{Checkpoint, Tensors};
-use crate::model::{DwiseNeuro, ModelConfig, init, tensors};
+use crate::model::{DwiseNeuro, Encoder, ModelConfig, Runtime, init, tensors};
 use crate::seed;
 
 /// Losses are read back and shown this often.
@@ -79,7 +79,7 @@ impl MemberPlan<'_> {
     /// # Errors
     /// When data can't be read, a file can't be written, the loss is no longer finite, or `folder` holds a
     /// member that was trained with other settings.
-    pub fn train(&self, folder: &Path, device: &Device, observer: &dyn Observer) -> Result<Option<f64>> {
+    pub fn train(&self, folder: &Path, runtime: &Runtime, observer: &dyn Observer) -> Result<Option<f64>> {
         let path = folder.join("model.safetensors");
         let settings = self.settings_hash()?;
         if path.exists() {
@@ -93,7 +93,7 @@ impl MemberPlan<'_> {
             observer.emit(Event::Note { message });
             return Ok(None);
         }
-        let (average, metrics) = self.optimise(folder, device, observer)?;
+        let (average, metrics) = self.optimise(folder, runtime, observer)?;
         let metadata = BTreeMap::from([
             (SETTINGS.to_string(), settings),
             ("member".to_string(), self.member.to_string()),
@@ -133,14 +133,14 @@ impl MemberPlan<'_> {
     fn optimise(
         &self,
         folder: &Path,
-        device: &Device,
+        runtime: &Runtime,
         observer: &dyn Observer,
     ) -> Result<(Tensors, Vec<EpochMetrics>)> {
         let loader = self.loader()?;
         let schedule = Schedule::new(self.train, loader.batches() as u64);
         let member = format!("member {}", self.member);
         let start = init::initialize(self.model, self.seed, &member)?;
-        let encoder = DwiseNeuro::load(start, &device.clone().autodiff())?;
+        let encoder = DwiseNeuro::load(start, &runtime.device.clone().autodiff())?;
         let task = format!("train {member}");
         observer.emit(Event::Started { task: task.clone(), steps: schedule.steps(), unit: "steps" });
         let dropout = seed::stream(self.seed, "dropout", &[&member]);
@@ -151,7 +151,7 @@ impl MemberPlan<'_> {
             let mut losses = Vec::new();
             let (mut step, mut learning_rate) = (0, 0.0);
             for batch in loader.epoch(epoch) {
-                let stats = trainer.step(training_batch(batch?, device));
+                let stats = trainer.step(training_batch(batch?, &runtime.device));
                 (step, learning_rate) = (stats.step + 1, stats.rate);
                 losses.push(stats.loss);
                 if step.is_multiple_of(REPORT_EVERY) {
@@ -165,7 +165,7 @@ impl MemberPlan<'_> {
             let last = epoch + 1 == epochs;
             let due = last || (epoch + 1).is_multiple_of(self.train.validate_every.max(1));
             let validation_correlation =
-                due.then(|| self.validation(trainer.average(), device)).transpose()?.flatten();
+                due.then(|| self.validation(trainer.average(), runtime)).transpose()?.flatten();
             metrics.push(EpochMetrics {
                 epoch: epoch + 1,
                 step,
@@ -191,13 +191,13 @@ impl MemberPlan<'_> {
     }
 
     /// Validates the average on the held-out trials; `None` when there are none.
-    fn validation(&self, average: Tensors, device: &Device) -> Result<Option<f64>> {
+    fn validation(&self, average: Tensors, runtime: &Runtime) -> Result<Option<f64>> {
         let checkpoint = Checkpoint::new(self.model.clone(), BTreeMap::new(), average);
-        let encoder = DwiseNeuro::load(checkpoint, device)?;
+        let encoder = Encoder::load(checkpoint, runtime)?;
         let mut scores = Vec::new();
         for (readout, split) in self.mice.iter().enumerate().filter(|(_, split)| !split.held_out.is_empty()) {
             let SplitMouse { mouse, held_out, .. } = split;
-            scores.push(validate(&encoder, readout, mouse, held_out, self.clip, self.input_size, device)?);
+            scores.push(validate(&encoder, readout, mouse, held_out, self.clip, self.input_size)?);
         }
         Ok((!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64))
     }

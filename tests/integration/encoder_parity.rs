@@ -3,10 +3,10 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array4, Axis, Ix3, concatenate};
 use v1reel::data::ClipConfig;
-use v1reel::model::{DwiseNeuro, Pass, loss, predictor, tensors};
+use v1reel::model::{Pass, loss, predictor, tensors};
 
 use super::support::{
-    input_size, member, members, mice, reference_array, reference_json, relative_error, tensor,
+    encoder, input_size, member, member_count, mice, reference_array, reference_json, relative_error, tensor,
 };
 
 /// Order of f32 sums through a deep network; the reference asks for 1e-4.
@@ -135,11 +135,9 @@ fn trial_predictions_of_every_member_match() {
         }
     }
     let expected = stack("trial_prediction_mouse1");
-    let members: Vec<DwiseNeuro> = members(&device());
-    assert_eq!(members.len(), expected.shape()[0]);
-    for (k, encoder) in members.iter().enumerate() {
-        let found =
-            predictor::predict_trial(encoder, 1, input.view(), ClipConfig::default(), 4, &device()).unwrap();
+    assert_eq!(member_count(), expected.shape()[0]);
+    for k in 0..member_count() {
+        let found = predictor::predict_trial(&encoder(k), 1, input.view(), ClipConfig::default()).unwrap();
         let error = relative_error(found.iter(), expected.index_axis(Axis(0), k).iter());
         assert!(error < OUTPUT, "member {k}: relative error {error}");
     }

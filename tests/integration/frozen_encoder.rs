@@ -1,12 +1,11 @@
 //! The frozen encoder computes what the one that trains computes, on any shape, whatever it keeps.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use ndarray::{Array2, Array3};
 use proptest::prelude::*;
 use rand::Rng;
 use v1reel::model::checkpoint::Checkpoint;
-use v1reel::model::frozen::{Clip, ClipGradient, FrozenEncoder, Pool};
-use v1reel::model::{DwiseNeuro, ModelConfig, Pass, init, loss, tensors};
+use v1reel::model::{Clip, Encoder, ModelConfig, Runtime, init};
 use v1reel::seed;
 
 use super::support::{member_checkpoint, reference_array, relative_error};
@@ -34,45 +33,12 @@ fn trained(config: &ModelConfig, name: &str) -> Checkpoint {
 
 fn clips(count: usize, [time, height, width]: [usize; 3], channels: usize, name: &str) -> Vec<Clip> {
     let mut rng = seed::stream("frozen", "clips", &[name]);
-    let mut clip = || Clip {
-        movie: Array3::from_shape_simple_fn((time, height, width), || rng.random_range(0.0..255.0)),
-        behavior: Array2::from_shape_simple_fn((channels - 1, time), || rng.random_range(0.0..5.0)),
+    let mut clip = || {
+        let movie = Array3::from_shape_simple_fn((time, height, width), || rng.random_range(0.0..255.0));
+        let behavior = Array2::from_shape_simple_fn((channels - 1, time), || rng.random_range(0.0..5.0));
+        Clip::new(movie.view(), behavior.view())
     };
     (0..count).map(|_| clip()).collect()
-}
-
-fn stacked(clips: &[Clip]) -> Tensor<5> {
-    let (time, height, width) = clips[0].movie.dim();
-    let channels = 1 + clips[0].behavior.nrows();
-    let mut values: Vec<f32> = Vec::new();
-    for clip in clips {
-        values.extend(&clip.movie);
-        for value in &clip.behavior {
-            values.extend(std::iter::repeat_n(*value, height * width));
-        }
-    }
-    let shape = [clips.len(), channels, time, height, width];
-    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
-}
-
-/// Responses, gradients to the movies, and sums of squares of the others, by the encoder that trains.
-fn expected(checkpoint: &Checkpoint, mouse: usize, clips: &[Clip]) -> (Vec<f32>, Vec<f32>, Vec<f64>) {
-    let encoder = DwiseNeuro::load(checkpoint.clone(), &Device::flex()).unwrap();
-    let input = stacked(clips).autodiff().require_grad();
-    let predicted = encoder.forward(input.clone(), mouse, &Pass::evaluation());
-    let target = predicted.clone().detach().mul_scalar(0.5);
-    let responses = tensors::values(predicted.clone().inner().swap_dims(1, 2));
-    let gradient = input.grad(&loss::poisson(predicted, target).sum().backward()).unwrap();
-    let [count, channels, time, height, width] = gradient.dims();
-    let movie = gradient.clone().slice([0..count, 0..1, 0..time, 0..height, 0..width]);
-    let rest = gradient.slice([0..count, 1..channels, 0..time, 0..height, 0..width]);
-    let squares = |values: &[f32]| values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>();
-    let rest = tensors::values(rest);
-    let rest = match rest.len() / count {
-        0 => vec![0.0; count],
-        share => rest.chunks(share).map(squares).collect(),
-    };
-    (responses, tensors::values(movie), rest)
 }
 
 fn to_responses(_: usize, predicted: ndarray::ArrayView2<f32>) -> Array2<f32> {
@@ -81,19 +47,23 @@ fn to_responses(_: usize, predicted: ndarray::ArrayView2<f32>) -> Array2<f32> {
 }
 
 fn assert_agrees(checkpoint: &Checkpoint, mouse: usize, clips: &[Clip], budget: usize) {
-    let (responses, movie, squares) = expected(checkpoint, mouse, clips);
-    let frozen = FrozenEncoder::new(checkpoint).unwrap();
-    let pool = Pool::default();
-    let predicted = frozen.predict(mouse, clips, &pool, budget);
-    let error = relative_error(predicted.iter().flatten(), responses.iter());
-    assert!(error < OUTPUT, "responses: {error}");
+    let tensors = Encoder::by_tensors(checkpoint.clone(), &Device::flex()).unwrap();
+    let frozen = Encoder::load(checkpoint.clone(), &Runtime::new(Device::flex(), budget)).unwrap();
+    let expected = tensors.gradient(mouse, clips, &to_responses);
+    let predicted = frozen.predict(mouse, clips);
     // Twice: the second time the buffers have been used.
     for _ in 0..2 {
-        let found: Vec<ClipGradient> = frozen.gradient(mouse, clips, &to_responses, &pool, budget);
-        let error = relative_error(found.iter().flat_map(|clip| &clip.movie), movie.iter());
-        assert!(error < GRADIENT, "gradient: {error}");
-        for (clip, expected) in found.iter().zip(&squares) {
-            assert!((clip.behavior_squares - expected).abs() <= 1e-4 * expected.abs(), "{expected}");
+        let found = frozen.gradient(mouse, clips, &to_responses);
+        assert_eq!(found.len(), expected.len());
+        for ((found, expected), predicted) in found.iter().zip(&expected).zip(&predicted) {
+            for responses in [predicted, &found.responses] {
+                let error = relative_error(responses.iter(), expected.responses.iter());
+                assert!(error < OUTPUT, "responses: {error}");
+            }
+            let error = relative_error(found.movie.iter(), expected.movie.iter());
+            assert!(error < GRADIENT, "gradient: {error}");
+            let (found, expected) = (found.behavior_squares, expected.behavior_squares);
+            assert!((found - expected).abs() <= GRADIENT * expected.abs(), "{found} {expected}");
         }
     }
 }
@@ -138,17 +108,20 @@ fn the_published_encoder_agrees_and_its_stored_outputs_match() {
     let dims = input.shape().to_vec();
     let clips: Vec<Clip> = input
         .outer_iter()
-        .map(|clip| Clip {
-            movie: clip.index_axis(ndarray::Axis(0), 0).to_owned().into_dimensionality().unwrap(),
-            behavior: Array2::from_shape_fn((dims[1] - 1, dims[2]), |(k, t)| clip[[k + 1, t, 0, 0]]),
+        .map(|clip| {
+            let movie: Array3<f32> =
+                clip.index_axis(ndarray::Axis(0), 0).to_owned().into_dimensionality().unwrap();
+            let behavior = Array2::from_shape_fn((dims[1] - 1, dims[2]), |(k, t)| clip[[k + 1, t, 0, 0]]);
+            Clip::new(movie.view(), behavior.view())
         })
         .collect();
-    let frozen = FrozenEncoder::new(&checkpoint).unwrap();
+    let frozen = Encoder::load(checkpoint.clone(), &Runtime::new(Device::flex(), 0)).unwrap();
     for mouse in 0..2 {
-        let predicted = frozen.predict(mouse, &clips, &Pool::default(), usize::MAX);
+        let predicted = frozen.predict(mouse, &clips);
         let expected = reference_array("encoder.npz", &format!("encoder_output_mouse{mouse}"));
-        let found = predicted.iter().flat_map(|clip| clip.t().to_owned().into_iter().collect::<Vec<_>>());
-        let error = relative_error(&found.collect::<Vec<f32>>(), expected.iter());
+        let found: Vec<f32> =
+            predicted.iter().flat_map(|clip| clip.t().iter().copied().collect::<Vec<_>>()).collect();
+        let error = relative_error(&found, expected.iter());
         assert!(error < OUTPUT, "mouse {mouse}: {error}");
     }
     assert_agrees(&checkpoint, 1, &clips, usize::MAX);

@@ -4,15 +4,25 @@ use burn::tensor::Device;
 use ndarray::{Axis, Ix2, Ix3, Ix4, concatenate, s};
 use v1reel::data::ClipConfig;
 use v1reel::data::input::{Geometry, Padding};
+use v1reel::model::Encoder;
 use v1reel::reconstruct::mask::{MaskSample, MaskTrainer};
 use v1reel::reconstruct::{MaskConfig, Problem};
 
-use super::support::{input_size, member, reference_array, reference_json, relative_error};
+use super::support::{
+    encoder, input_size, member_checkpoint, reference_array, reference_json, relative_error,
+};
 
 #[test]
 fn the_mask_moves_as_published() {
-    let device = Device::flex();
-    let encoder = member(0, &device);
+    check(&encoder(0));
+}
+
+#[test]
+fn the_mask_moves_as_published_by_tensor_operations() {
+    check(&Encoder::by_tensors(member_checkpoint(0), &Device::flex()).unwrap());
+}
+
+fn check(encoder: &Encoder) {
     let clip = ClipConfig::default();
     let frames = clip.window();
     let initial = reference_array("mask.npz", "mask_init").into_dimensionality::<Ix4>().unwrap();
@@ -35,7 +45,6 @@ fn the_mask_moves_as_published() {
             responses: rows("trial_responses_mouse1"),
             clip,
             stride: frames,
-            batch_windows: 1,
         },
         movie: movie("trial.npz", "trial_video"),
         background: movie("mask.npz", "mask_background_video"),
@@ -44,7 +53,7 @@ fn the_mask_moves_as_published() {
     let start = initial.index_axis(Axis(0), 0).to_owned();
     let losses = reference_json("expected.json")["mask_losses"].clone();
     for (iteration, expected) in losses.as_array().unwrap().iter().enumerate() {
-        let loss = trainer.step(&encoder, &sample, &device).unwrap();
+        let loss = trainer.step(encoder, &sample);
         let expected = expected.as_f64().unwrap();
         // Order of f32 sums over neurons and frames.
         assert!(

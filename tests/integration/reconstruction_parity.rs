@@ -1,18 +1,17 @@
 //! The reconstruction goes the way of the published scripts, iteration by iteration.
 
-use burn::tensor::Device;
 use ndarray::{Array2, Axis, Ix2, concatenate};
 use v1reel::data::ClipConfig;
-use v1reel::model::DwiseNeuro;
+use v1reel::model::Encoder;
 use v1reel::reconstruct::{Problem, ReconstructionConfig, Reconstructor};
 
-use super::support::{members, reference_array, relative_error};
+use super::support::{encoder, member_count, reference_array, relative_error};
 
 fn rows(name: &str) -> Array2<f32> {
     reference_array("trial.npz", name).into_dimensionality::<Ix2>().unwrap()
 }
 
-fn check(members: Vec<&DwiseNeuro>, stride: usize, name: &str, iterations: &[usize]) {
+fn check(members: Vec<&Encoder>, stride: usize, name: &str, iterations: &[usize]) {
     let behavior =
         concatenate(Axis(0), &[rows("trial_behavior").view(), rows("trial_pupil_center").view()]).unwrap();
     let problem = Problem {
@@ -21,12 +20,11 @@ fn check(members: Vec<&DwiseNeuro>, stride: usize, name: &str, iterations: &[usi
         responses: rows("trial_responses_mouse1"),
         clip: ClipConfig::default(),
         stride,
-        batch_windows: 2,
     };
     let config = ReconstructionConfig { stride, ..ReconstructionConfig::default() };
     let mask = reference_array("mask.npz", "mask").into_dimensionality::<Ix2>().unwrap();
     let mask = mask.mapv(|v| v >= config.update_threshold);
-    let mut reconstructor = Reconstructor::new(members, problem, &config, mask.clone(), &Device::flex());
+    let mut reconstructor = Reconstructor::new(members, problem, &config, mask.clone());
     let losses = reference_array("reconstruction.npz", &format!("reconstruction_{name}_losses"));
     for iteration in 0..=*iterations.last().unwrap() {
         let stats = reconstructor.step().unwrap();
@@ -57,12 +55,11 @@ fn check(members: Vec<&DwiseNeuro>, stride: usize, name: &str, iterations: &[usi
 
 #[test]
 fn one_member_reconstructs_the_published_movie() {
-    let members = members(&Device::flex());
-    check(vec![&members[0]], 8, "single", &[1, 2, 5, 10, 30]);
+    check(vec![&encoder(0)], 8, "single", &[1, 2, 5, 10, 30]);
 }
 
 #[test]
 fn three_members_with_gradient_ensembling_reconstruct_the_published_movie() {
-    let members = members(&Device::flex());
+    let members: Vec<Encoder> = (0..member_count()).map(encoder).collect();
     check(members.iter().collect(), 16, "gradient_ensemble", &[1, 6, 12]);
 }

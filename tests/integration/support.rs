@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{ArrayD, IxDyn};
 use v1reel::model::checkpoint::Checkpoint;
-use v1reel::model::{DwiseNeuro, pytorch};
+use v1reel::model::{DwiseNeuro, Encoder, Runtime, pytorch};
 
 /// Folder of the reference arrays: `V1REEL_REFERENCE`, or the copies in `tests/fixtures/reference`.
 pub fn reference_folder() -> PathBuf {
@@ -75,12 +75,16 @@ pub fn member_checkpoint(index: usize) -> Checkpoint {
     pytorch::read(&path).unwrap().into_checkpoint().unwrap()
 }
 
-/// Loads the whole reference ensemble.
-pub fn members(device: &Device) -> Vec<DwiseNeuro> {
-    (0..)
-        .take_while(|index| reference_folder().join(format!("model_{index}.pth")).exists())
-        .map(|index| member(index, device))
-        .collect()
+/// Loads member `index` of the reference ensemble, frozen, on the CPU.
+pub fn encoder(index: usize) -> Encoder {
+    // Small enough that activations of the reference's clips are computed again.
+    let runtime = Runtime::new(Device::flex(), 1 << 20);
+    Encoder::load(member_checkpoint(index), &runtime).unwrap()
+}
+
+/// Counts the members of the reference ensemble.
+pub fn member_count() -> usize {
+    (0..).take_while(|index| reference_folder().join(format!("model_{index}.pth")).exists()).count()
 }
 
 /// Counts the mice of the reference model.

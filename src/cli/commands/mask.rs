@@ -16,7 +16,7 @@ use crate::report::mask_picture::write_mask;
 /// # Errors
 /// Whatever the stage returns.
 pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(args)?)?;
+    let workspace = Workspace::open(session.experiment(args)?, session.memory())?;
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
     train(&workspace, &ensemble, &run)?;
@@ -60,7 +60,7 @@ pub fn train(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<()
             config: &workspace.experiment.mask,
             seed: &workspace.experiment.seed,
         };
-        let mask = plan.train(ensemble, &workspace.device, &run.observer)?;
+        let mask = plan.train(ensemble, &run.observer)?;
         workspace.write_mask(index, &mask)?;
         write_mask(&path.with_extension("png"), mask.view())?;
     }

@@ -16,7 +16,7 @@ use crate::metric::{correlation, error};
 /// # Errors
 /// Whatever the stage returns.
 pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(args)?)?;
+    let workspace = Workspace::open(session.experiment(args)?, session.memory())?;
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
     let mut table = Table::new(["mouse", "trial", "response correlation", "Poisson loss", "predictions"]);
@@ -29,7 +29,7 @@ pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
             let trial = split.mouse.read_trial(id)?;
             let input = workspace.geometry(index)?.encoder_input(&trial);
             let clip = workspace.experiment.clip;
-            let predicted = ensemble.predict(index, input.view(), clip, &workspace.device)?;
+            let predicted = ensemble.predict(index, input.view(), clip)?;
             let path = workspace.folder.prediction(&split.mouse.id, id);
             atomic::write_file(&path, |temporary| {
                 write_numbers(temporary, predicted.shape(), predicted.iter().copied())

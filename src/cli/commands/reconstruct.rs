@@ -14,7 +14,7 @@ use crate::report::trial_pictures::write_pictures;
 /// # Errors
 /// Whatever the stage returns.
 pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(&args.experiment)?)?;
+    let workspace = Workspace::open(session.experiment(&args.experiment)?, session.memory())?;
     if workspace.chosen.iter().all(Vec::is_empty) {
         let fold = workspace.experiment.data.held_out_fold;
         return Err(Error::usage(format!("fold {fold} has no trial to reconstruct; choose data.trials")));
@@ -41,7 +41,7 @@ pub fn reconstruct(
 ) -> Result<()> {
     workspace.for_each_trial(condition, |plan| {
         let folder = workspace.folder.reconstruction(condition.name(), plan.mouse, plan.trial.id);
-        let result = plan.reconstruct(ensemble, &folder, &workspace.device, &run.observer)?;
+        let result = plan.reconstruct(ensemble, &folder, &run.observer)?;
         write_pictures(&folder, &result)
     })
 }

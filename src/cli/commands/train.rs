@@ -19,7 +19,7 @@ use crate::train::member::{EpochMetrics, read_csv};
 /// # Errors
 /// Whatever the stage returns.
 pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(args)?)?;
+    let workspace = Workspace::open(session.experiment(args)?, session.memory())?;
     let run = session.open_run(&workspace.experiment)?;
     train(&workspace, &run)?;
     output::line(summary(&workspace)?)?;
@@ -69,7 +69,7 @@ fn train_member(workspace: &Workspace, model: &ModelConfig, member: usize, run: 
         input_size: experiment.input_size,
         seed: &experiment.seed,
     };
-    plan.train(&workspace.folder.member(member), &workspace.device, &run.observer)?;
+    plan.train(&workspace.folder.member(member), &workspace.runtime, &run.observer)?;
     plot(workspace, member)
 }
 

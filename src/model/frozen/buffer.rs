@@ -1,7 +1,7 @@
 //! Where a clip's activations live: large buffers that are made once and used again.
 //!
 //! A fresh allocation of this size comes from the system page by page, which would take longer than the
-//! arithmetic; these ask for huge pages and go back to a pool.
+//! arithmetic; these ask for huge pages and wait for the next clip.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
@@ -88,15 +88,27 @@ impl Workspace {
     }
 }
 
-/// Workspaces that wait for the next clip. Members of an ensemble share one pool.
-#[derive(Debug, Default)]
-pub struct Pool {
+/// Workspaces that wait for the next clip, and how large they may be together. The members of an ensemble
+/// share one.
+#[derive(Debug)]
+pub struct Memory {
+    budget: usize,
     waiting: Mutex<Vec<Workspace>>,
 }
 
-impl Pool {
+impl Memory {
+    /// Allows the activations of all clips that run at once `budget` bytes.
+    pub fn new(budget: usize) -> Self {
+        Self { budget, waiting: Mutex::default() }
+    }
+
+    /// Bytes that the activations of all clips that run at once may take.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
     /// Takes a workspace, a used one if there is one of this plan.
-    pub fn take(&self, plan: &Plan) -> Workspace {
+    pub(super) fn take(&self, plan: &Plan) -> Workspace {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // Buffers for clips of another size would only hold memory.
         waiting.retain(|w| w.plan == *plan || w.plan.activations != plan.activations);
@@ -106,7 +118,7 @@ impl Pool {
     }
 
     /// Gives a workspace back.
-    pub fn put(&self, workspace: Workspace) {
+    pub(super) fn put(&self, workspace: Workspace) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
     }
 }

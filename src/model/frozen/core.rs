@@ -7,8 +7,8 @@ use super::expansion::{PixelTables, Pixels};
 use super::fold::Source;
 use super::plan::{Activations, Plan};
 use super::squeeze_excite::Gate;
-use super::{Clip, ClipGradient};
 use crate::model::ModelConfig;
+use crate::model::encoder::Clip;
 
 /// Stem and blocks with their batch norms folded.
 pub struct Core {
@@ -17,7 +17,7 @@ pub struct Core {
 
 /// What depends on the size of a clip and not on its contents.
 pub struct Tables {
-    pub(super) pixels: PixelTables,
+    pixels: PixelTables,
     /// Of each block but the first.
     encodings: Vec<Encoding>,
 }
@@ -55,7 +55,7 @@ impl Core {
         tables: &Tables,
         mut workspace: Workspace,
     ) -> (Vec<f32>, Trace) {
-        let pixels = clip.pixels(plan, tables);
+        let pixels = Pixels::new(clip.movie(), clip.behavior(), plan.grids[0], &tables.pixels);
         let mut gates = Vec::with_capacity(self.blocks.len());
         for index in 0..self.blocks.len() {
             gates.push(self.block_forward(index, &pixels, plan, tables, &mut workspace));
@@ -102,7 +102,8 @@ impl Core {
         gate
     }
 
-    /// Carries a gradient to the pooled features, `[time, channel]`, back to the clip.
+    /// Carries a gradient to the pooled features, `[time, channel]`, back to all channels of the clip:
+    /// `[time, pixel, channel]`.
     pub fn backward(
         &self,
         clip: &Clip,
@@ -110,8 +111,8 @@ impl Core {
         plan: &Plan,
         tables: &Tables,
         mut trace: Trace,
-    ) -> (ClipGradient, Workspace) {
-        let pixels = clip.pixels(plan, tables);
+    ) -> (Vec<f32>, Workspace) {
+        let pixels = Pixels::new(clip.movie(), clip.behavior(), plan.grids[0], &tables.pixels);
         let last = plan.grids[self.blocks.len()];
         let [mut current, mut next] = std::mem::take(&mut trace.workspace.gradients);
         let count = last.height * last.width;
@@ -139,7 +140,7 @@ impl Core {
         block.convolve_back(gradient, &trace.gates[0], grid, buffers, &mut trace.workspace.inner);
         let to_input = block.pixels_back(gradient, &pixels, grid, &buffers.spatial);
         trace.workspace.gradients = [current, next];
-        (ClipGradient::new(&to_input, clip), trace.workspace)
+        (to_input, trace.workspace)
     }
 
     /// Computes a block's activations again, if they were not kept.

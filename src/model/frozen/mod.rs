@@ -14,59 +14,30 @@ mod head;
 mod plan;
 mod squeeze_excite;
 
-use ndarray::{Array2, Array3, ArrayView2};
+use std::sync::Arc;
+
+use ndarray::{Array2, Array3};
 use rayon::prelude::*;
 
-pub use buffer::Pool;
+pub use buffer::Memory;
 use plan::{Activations, Plan};
 
 use self::core::{Core, Tables};
-use self::expansion::Pixels;
 use super::ModelConfig;
 use super::checkpoint::Checkpoint;
+use super::encoder::{Clip, ClipGradient, ToResponses};
 use crate::error::Result;
-
-/// What the encoder sees at once.
-#[derive(Debug, Clone)]
-pub struct Clip {
-    /// `[time, height, width]`, 0..255.
-    pub movie: Array3<f32>,
-    /// `[channel, time]`: the channels that are constant over pixels.
-    pub behavior: Array2<f32>,
-}
-
-impl Clip {
-    fn size(&self) -> [usize; 3] {
-        let (time, height, width) = self.movie.dim();
-        [time, height, width]
-    }
-
-    fn pixels<'a>(&'a self, plan: &Plan, tables: &'a Tables) -> Pixels<'a> {
-        let movie = self.movie.as_slice().expect("a clip is in standard layout");
-        let behavior = self.behavior.as_slice().expect("a clip is in standard layout");
-        Pixels::new(movie, behavior, plan.grids[0], &tables.pixels)
-    }
-}
-
-/// The gradient to a clip.
-#[derive(Debug, Clone)]
-pub struct ClipGradient {
-    /// To the movie, `[time, height, width]`.
-    pub movie: Array3<f32>,
-    /// Sum of the squares of the gradient to the other channels, pixel by pixel, as though they were not
-    /// constant: what the published norm asks for.
-    pub behavior_squares: f64,
-}
 
 impl ClipGradient {
     /// Splits `[time, pixel, channel]`.
-    fn new(gradient: &[f32], clip: &Clip) -> Self {
-        let channels = 1 + clip.behavior.nrows();
+    fn new(gradient: &[f32], clip: &Clip, responses: Array2<f32>) -> Self {
+        let channels = clip.channels();
         let movie = gradient.iter().step_by(channels).copied().collect();
         let square = |row: &[f32]| row[1..].iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
         Self {
-            movie: Array3::from_shape_vec(clip.movie.dim(), movie).expect("a gradient to every pixel"),
+            movie: Array3::from_shape_vec(clip.size(), movie).expect("a gradient to every pixel"),
             behavior_squares: gradient.chunks_exact(channels).map(square).sum(),
+            responses,
         }
     }
 }
@@ -77,6 +48,7 @@ pub struct FrozenEncoder {
     core: Core,
     cortex: head::Cortex,
     readouts: Vec<head::Readout>,
+    memory: Arc<Memory>,
 }
 
 impl std::fmt::Debug for FrozenEncoder {
@@ -86,11 +58,11 @@ impl std::fmt::Debug for FrozenEncoder {
 }
 
 impl FrozenEncoder {
-    /// Folds a checkpoint.
+    /// Folds a checkpoint. Clips run in `memory`.
     ///
     /// # Errors
     /// When a tensor is missing, misshapen or left over, or the sizes don't fit together.
-    pub fn new(checkpoint: &Checkpoint) -> Result<Self> {
+    pub fn new(checkpoint: &Checkpoint, memory: Arc<Memory>) -> Result<Self> {
         checkpoint.check()?;
         let source = fold::Source(checkpoint);
         let config = checkpoint.config.clone();
@@ -101,23 +73,24 @@ impl FrozenEncoder {
                 .map(|mouse| head::Readout::new(&source, &config, mouse))
                 .collect(),
             config,
+            memory,
         })
     }
 
     /// Predicts the responses of one mouse to some clips of one size, each `[time, neuron]`.
     ///
-    /// As many clips run at once as `budget` bytes hold; one always does.
-    pub fn predict(&self, mouse: usize, clips: &[Clip], pool: &Pool, budget: usize) -> Vec<Array2<f32>> {
+    /// As many clips run at once as the memory's budget holds; one always does.
+    pub fn predict(&self, mouse: usize, clips: &[Clip]) -> Vec<Array2<f32>> {
         let Some(first) = clips.first() else { return Vec::new() };
         let plan = Plan::new(&self.config, first.size(), Activations::Forgotten);
         let tables = self.core.tables(&plan);
-        let at_once = (budget / plan.bytes().max(1)).clamp(1, at_once(clips.len()));
+        let at_once = (self.memory.budget() / plan.bytes().max(1)).clamp(1, at_once(clips.len()));
         let batch = |clips: &[Clip]| {
             let pooled: Vec<Vec<f32>> = clips
                 .par_iter()
                 .map(|clip| {
-                    let (pooled, trace) = self.core.forward(clip, &plan, &tables, pool.take(&plan));
-                    pool.put(trace.workspace);
+                    let (pooled, trace) = self.core.forward(clip, &plan, &tables, self.memory.take(&plan));
+                    self.memory.put(trace.workspace);
                     pooled
                 })
                 .collect();
@@ -132,22 +105,17 @@ impl FrozenEncoder {
     /// Computes the gradient of a loss to some clips of one size. `to_responses` is given the number of a clip
     /// and the predicted responses, `[time, neuron]`, and returns the loss's gradient to them.
     ///
-    /// As many clips run at once as `budget` bytes hold, and if there is room their activations are kept
+    /// As many clips run at once as the memory's budget holds, and if there is room their activations are kept
     /// rather than computed again; one clip always runs.
-    pub fn gradient(
-        &self,
-        mouse: usize,
-        clips: &[Clip],
-        to_responses: &(dyn Fn(usize, ArrayView2<f32>) -> Array2<f32> + Sync),
-        pool: &Pool,
-        budget: usize,
-    ) -> Vec<ClipGradient> {
+    pub fn gradient(&self, mouse: usize, clips: &[Clip], to_responses: ToResponses) -> Vec<ClipGradient> {
         let Some(first) = clips.first() else { return Vec::new() };
-        let (plan, at_once) = Plan::within(&self.config, first.size(), budget, at_once(clips.len()));
+        let threads = rayon::current_num_threads();
+        let wanted = at_once(clips.len());
+        let (plan, at_once) = Plan::within(&self.config, first.size(), self.memory.budget(), wanted, threads);
         let tables = self.core.tables(&plan);
         let batches = clips.chunks(at_once).enumerate();
         let each = batches.map(|(index, clips)| {
-            self.batch_gradient(mouse, clips, index * at_once, to_responses, &plan, &tables, pool)
+            self.batch_gradient(mouse, clips, index * at_once, to_responses, &plan, &tables)
         });
         each.flatten().collect()
     }
@@ -158,13 +126,14 @@ impl FrozenEncoder {
         mouse: usize,
         clips: &[Clip],
         number: usize,
-        to_responses: &(dyn Fn(usize, ArrayView2<f32>) -> Array2<f32> + Sync),
+        to_responses: ToResponses,
         plan: &Plan,
         tables: &Tables,
-        pool: &Pool,
     ) -> Vec<ClipGradient> {
-        let (pooled, traces): (Vec<_>, Vec<_>) =
-            clips.par_iter().map(|clip| self.core.forward(clip, plan, tables, pool.take(plan))).unzip();
+        let (pooled, traces): (Vec<_>, Vec<_>) = clips
+            .par_iter()
+            .map(|clip| self.core.forward(clip, plan, tables, self.memory.take(plan)))
+            .unzip();
         let readout = &self.readouts[mouse];
         let rows = clips.len() * plan.grids[0].time;
         let cortex = self.cortex.forward(pooled.concat(), rows);
@@ -179,20 +148,20 @@ impl FrozenEncoder {
         let to_features = readout.backward(&gradient, &drive, rows);
         let to_pooled = self.cortex.backward(&cortex, to_features, rows);
         let share = to_pooled.len() / clips.len();
-        let each = clips.par_iter().zip(traces).zip(to_pooled.par_chunks(share));
-        each.map(|((clip, trace), gradient)| {
+        let each = clips.par_iter().zip(traces).zip(responses).zip(to_pooled.par_chunks(share));
+        each.map(|(((clip, trace), responses), gradient)| {
             let (gradient, workspace) = self.core.backward(clip, gradient, plan, tables, trace);
-            pool.put(workspace);
-            gradient
+            self.memory.put(workspace);
+            ClipGradient::new(&gradient, clip, responses)
         })
         .collect()
     }
 }
 
-/// Clips that are worth running at once: two a thread, so that none waits at the end, and at least a few,
-/// because they share one reading of the readout's weights.
+/// Clips that are worth running at once: one a thread, and at least two, because they share one reading of
+/// the readout's weights.
 fn at_once(clips: usize) -> usize {
-    clips.min((2 * rayon::current_num_threads()).max(4))
+    clips.min(rayon::current_num_threads().max(2))
 }
 
 /// Cuts `[clip * time, neuron]` into clips.

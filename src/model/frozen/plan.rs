@@ -4,6 +4,9 @@ use crate::kernel::lane::{self, Lane, WIDTH};
 use crate::model::ModelConfig;
 use crate::model::grid::Grid;
 
+/// Threads that one clip keeps busy well: a block's lanes are 14 to 56 tasks.
+const THREADS_FED: usize = 4;
+
 /// What happens to the activations between a clip's way through the core and back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activations {
@@ -89,13 +92,21 @@ impl Plan {
         if self.activations == Activations::Forgotten { index % 2 } else { index }
     }
 
-    /// Picks what to do with the activations, and how many clips to run at once, within `budget` bytes:
-    /// to keep them is faster, unless it leaves threads without work. At least one clip always runs.
-    pub fn within(config: &ModelConfig, size: [usize; 3], budget: usize, wanted: usize) -> (Plan, usize) {
+    /// Picks what to do with the activations, and how many of `wanted` clips to run at once, within `budget`
+    /// bytes. At least one clip always runs.
+    ///
+    /// Keeping them is faster as long as there are clips enough for all threads: a clip feeds several.
+    pub fn within(
+        config: &ModelConfig,
+        size: [usize; 3],
+        budget: usize,
+        wanted: usize,
+        threads: usize,
+    ) -> (Plan, usize) {
         let clips = |plan: &Plan| (budget / plan.bytes().max(1)).min(wanted);
         let kept = Self::new(config, size, Activations::Kept);
         let fits = clips(&kept);
-        if fits == wanted {
+        if fits == wanted || fits > 0 && fits * THREADS_FED >= threads {
             return (kept, fits);
         }
         let recomputed = Self::new(config, size, Activations::Recomputed);
@@ -112,13 +123,15 @@ mod tests {
     fn a_budget_decides_between_keeping_and_recomputing() {
         let config = ModelConfig { readout_outputs: vec![10], ..ModelConfig::default() };
         let size = [16, 64, 64];
-        let (plan, clips) = Plan::within(&config, size, usize::MAX, 4);
+        let (plan, clips) = Plan::within(&config, size, usize::MAX, 4, 8);
         assert_eq!((plan.activations, clips), (Activations::Kept, 4));
         let kept = plan.bytes();
-        let (plan, clips) = Plan::within(&config, size, 2 * kept, 4);
+        let (plan, clips) = Plan::within(&config, size, 2 * kept, 4, 8);
+        assert_eq!((plan.activations, clips), (Activations::Kept, 2));
+        let (plan, clips) = Plan::within(&config, size, 2 * kept, 4, 32);
         assert_eq!((plan.activations, clips), (Activations::Recomputed, 4));
         assert!(plan.bytes() * 3 < kept);
-        let (_, clips) = Plan::within(&config, size, 0, 4);
+        let (_, clips) = Plan::within(&config, size, 0, 4, 1);
         assert_eq!(clips, 1);
         assert!(Plan::new(&config, size, Activations::Forgotten).bytes() < plan.bytes());
     }
