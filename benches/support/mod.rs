@@ -192,6 +192,7 @@ fn write_inputs(size: &Size, folder: &Path) {
             }
         }
     }
+    see_pixels(&mut checkpoint);
     checkpoint.write(&folder.join("model.safetensors")).expect("a checkpoint");
     let [time, height, width] = size.clip;
     let channels = size.config.in_channels;
@@ -209,6 +210,25 @@ fn write_inputs(size: &Size, folder: &Path) {
     let neurons = size.config.readout_outputs[0];
     let target = (0..size.clips * neurons * time).map(|_| rng.random_range(0.0..3.0f32).powi(3));
     write_numbers(&folder.join("target.npy"), &[size.clips, neurons, time], target).expect("targets");
+}
+
+/// Gives the stem's batch norm the statistics of what it will see, as training would: otherwise pixels of 0 to
+/// 255 drive everything behind it to where rounding decides.
+fn see_pixels(checkpoint: &mut Checkpoint) {
+    let channels = checkpoint.config.in_channels;
+    let weights = checkpoint.tensors["core.stem.conv.weight"].values.clone();
+    // Uniform in 0..255, and in 0..5.
+    let moments = |i: usize| if i == 0 { (127.5, 255.0 * 255.0 / 12.0) } else { (2.5, 25.0 / 12.0) };
+    let sum = |row: &[f32], of: &dyn Fn(f32, (f32, f32)) -> f32| {
+        row.iter().enumerate().map(|(i, &w)| of(w, moments(i))).sum::<f32>()
+    };
+    let mut set = |field: &str, of: &dyn Fn(f32, (f32, f32)) -> f32| {
+        let name = format!("core.stem.norm.{field}");
+        let values = weights.chunks(channels).map(|row| sum(row, of)).collect();
+        checkpoint.tensors.get_mut(&name).expect("a stem").values = values;
+    };
+    set("running_mean", &|w, (mean, _)| w * mean);
+    set("running_var", &|w, (_, variance)| w * w * variance);
 }
 
 /// Reads an array that a worker wrote.

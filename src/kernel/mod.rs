@@ -13,6 +13,7 @@ mod depthwise_spatial;
 mod depthwise_temporal;
 mod flex;
 pub(crate) mod lane;
+pub(crate) mod lane_product;
 pub(crate) mod plane;
 pub(crate) mod product;
 pub mod reference;

@@ -208,42 +208,60 @@ pub fn dot_activated(gradient: &[Lane], x: &[Lane]) -> Lane {
     sum
 }
 
-/// Applies SiLU to lanes and lays them out as rows: pixel `p` goes to `out[p * stride..]`.
+/// Applies SiLU.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
-pub fn activate_to_rows(x: &[Lane], stride: usize, out: &mut [Lane]) {
+pub fn activated(x: &[Lane], out: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
-    for (out, x) in out.iter_mut().step_by(stride).zip(x) {
+    for (out, x) in out.iter_mut().zip(x) {
         *out = x.map(silu::<FUSED>);
     }
 }
 
-/// Lays lanes out as rows: pixel `p` goes to `out[p * stride]`.
-pub fn copy_to_rows(x: &[Lane], stride: usize, out: &mut [Lane]) {
-    for (out, x) in out.iter_mut().step_by(stride).zip(x) {
-        *out = *x;
+/// A frame of one varying channel, expanded: `pixel * slope + row + column`.
+#[derive(Clone, Copy)]
+pub struct Spread<'a> {
+    /// `[height, width]`
+    pub frame: &'a [f32],
+    /// What a pixel is multiplied with.
+    pub slope: &'a Lane,
+    /// `[height]`
+    pub rows: &'a [Lane],
+    /// `[width]`
+    pub columns: &'a [Lane],
+}
+
+impl Spread<'_> {
+    #[inline(always)]
+    fn at<const FUSED: bool>(&self, y: usize, x: usize) -> Lane {
+        let pixel = self.frame[y * self.columns.len() + x];
+        let mut value = self.rows[y].zip(self.columns[x], |r, c| r + c);
+        value.add_product::<FUSED>(self.slope, &Lane([pixel; WIDTH]));
+        value
     }
 }
 
-/// Expands a frame of one varying channel: `out = pixel * slope + row + column`.
+/// Writes `silu` of an expanded frame into the middle of a plane.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
-pub fn spread(frame: &[f32], slope: &Lane, rows: &[Lane], columns: &[Lane], out: &mut [Lane]) {
+pub fn activate_spread(spread: Spread, plane: Plane, out: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
-    let width = columns.len();
-    for ((pixels, out), row) in frame.chunks_exact(width).zip(out.chunks_exact_mut(width)).zip(rows) {
-        for ((pixel, out), column) in pixels.iter().zip(out).zip(columns) {
-            let mut value = row.zip(*column, |r, c| r + c);
-            value.add_product::<FUSED>(slope, &Lane([*pixel; WIDTH]));
-            *out = value;
+    for y in 0..plane.height {
+        for (x, out) in out[plane.row(y)].iter_mut().enumerate() {
+            *out = spread.at::<FUSED>(y, x).map(silu::<FUSED>);
         }
     }
 }
 
-/// Carries a gradient back to the channels that were expanded: `out[pixel, k] += gradient . slopes[k]`.
+/// Carries a gradient back through [`activate_spread`] to the channels that `slopes` expanded:
+/// `out[pixel, k] += (gradient * slope(x)) . slopes[k]`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
-pub fn spread_back(gradient: &[Lane], slopes: &[Lane], out: &mut [f32]) {
-    for (out, gradient) in out.chunks_exact_mut(slopes.len()).zip(gradient) {
+pub fn activate_spread_back(spread: Spread, gradient: &[Lane], slopes: &[Lane], out: &mut [f32]) {
+    const FUSED: bool = target_cfg_f!(target_feature = "fma");
+    let width = spread.columns.len();
+    for (pixel, (out, gradient)) in out.chunks_exact_mut(slopes.len()).zip(gradient).enumerate() {
+        let before = spread.at::<FUSED>(pixel / width, pixel % width);
+        let through = gradient.zip(before, |g, x| g * silu_slope::<FUSED>(x));
         for (out, slope) in out.iter_mut().zip(slopes) {
-            *out += sum(gradient.zip(*slope, |g, s| g * s));
+            *out += sum(through.zip(*slope, |g, s| g * s));
         }
     }
 }

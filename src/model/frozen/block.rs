@@ -9,11 +9,11 @@ use rayon::prelude::*;
 use super::buffer::BlockBuffers;
 use super::encoding::Encoding;
 use super::expansion::{PixelExpansion, Pixels, RowExpansion};
-use super::fold::{Source, lane_columns, lanes};
+use super::fold::{Source, lane_columns, lane_rows, lanes};
 use super::squeeze_excite::{Gate, SqueezeExcite};
 use crate::kernel::lane::{self, Lane, WIDTH};
+use crate::kernel::lane_product::{lanes_to_rows, rows_to_lane};
 use crate::kernel::plane::{self, Plane};
-use crate::kernel::product::{Matrix, multiply};
 use crate::model::ModelConfig;
 use crate::model::grid::Grid;
 use crate::model::shortcut;
@@ -47,8 +47,10 @@ pub struct Block {
     /// `[lane, tap]`, and `[lane]`.
     temporal: (Vec<Lane>, Vec<Lane>),
     squeeze_excite: SqueezeExcite,
-    /// `[lane * 32, out]`
-    project: Vec<f32>,
+    /// `[lane of out, lane * 32]`
+    project: Vec<Lane>,
+    /// `[lane, out]`
+    project_back: Vec<Lane>,
     /// Of the shortcut, by channel out.
     shortcut_scale: Vec<f32>,
     /// Of projection and shortcut together, by channel out.
@@ -78,12 +80,8 @@ impl Block {
         let shortcut_norm = source.norm(&name("shortcut_norm"));
         let rows = source.scaled_rows(&name("project.weight"), &project_norm);
         let out = project_norm.scale.len();
-        let mut project = vec![0.0; lane::count(inner) * WIDTH * out];
-        for (o, row) in rows.chunks_exact(inner).enumerate() {
-            for (k, &v) in row.iter().enumerate() {
-                project[k * out + o] = v;
-            }
-        }
+        // From `[out, inner]` to `[inner, out]`.
+        let columns: Vec<f32> = (0..inner * out).map(|i| rows[i % out * inner + i / out]).collect();
         let shift = project_norm.shift.iter().zip(&shortcut_norm.shift).map(|(a, b)| (a + b) as f32);
         Self {
             expansion: match index {
@@ -93,7 +91,8 @@ impl Block {
             spatial: convolution("spatial"),
             temporal: convolution("temporal"),
             squeeze_excite: SqueezeExcite::new(source, &name("squeeze_excite")),
-            project,
+            project: lane_rows(&columns, inner),
+            project_back: lane_columns(&columns, inner),
             shift: shift.collect(),
             shortcut_scale: super::fold::rounded(&shortcut_norm.scale),
             inv_freq: source.values(&name("positional.inv_freq")).to_vec(),
@@ -122,22 +121,26 @@ impl Block {
         (&taps[l * count..(l + 1) * count], &shift[l])
     }
 
-    fn expand(&self, input: Input, l: usize, time: usize, out: &mut [Lane]) {
+    /// Expands one lane of a frame, writes its SiLU into a plane, and, from rows, keeps it in `expanded`.
+    fn expand(
+        &self,
+        input: Input,
+        l: usize,
+        time: usize,
+        plane: Plane,
+        expanded: &mut [Lane],
+        out: &mut [Lane],
+    ) {
         match (&self.expansion, input) {
             (Expansion::Rows(rows), Input::Rows(x)) => {
-                let frame = out.len() * self.width;
-                rows.frame(&x[time * frame..(time + 1) * frame], l, out);
+                let frame = plane.pixels() * self.width;
+                rows.frame(&x[time * frame..(time + 1) * frame], l, expanded);
+                plane::activate(expanded, &rows.shift[l], plane, out);
             }
-            (Expansion::Pixels(expansion), Input::Pixels(pixels)) => expansion.frame(pixels, time, l, out),
+            (Expansion::Pixels(expansion), Input::Pixels(pixels)) => {
+                expansion.activate(pixels, time, l, plane, out);
+            }
             _ => unreachable!("the first block, and no other, gets pixels"),
-        }
-    }
-
-    /// What is added to an expansion as it is read.
-    fn expand_shift(&self, l: usize) -> Lane {
-        match &self.expansion {
-            Expansion::Rows(rows) => rows.shift[l],
-            Expansion::Pixels(_) => Lane::ZERO,
         }
     }
 
@@ -191,7 +194,6 @@ impl Block {
         let flat = Plane { height: 1, width: frame_out, border: 0 };
         let (taps, shift) = self.taps(&self.spatial, l);
         let (mix, mix_shift) = self.taps(&self.temporal, l);
-        let expand_shift = self.expand_shift(l);
         let mut scratch = (vec![Lane::ZERO; frame], vec![Lane::ZERO; frame_out]);
         let mut padded = vec![Lane::ZERO; plane.size()];
         let mut ring = Ring::new(mix.len(), frame_out);
@@ -199,8 +201,7 @@ impl Block {
         for time in 0..grid.time + ring.half() {
             if time < grid.time {
                 let expanded = at(expanded, &mut scratch.0, time);
-                self.expand(input, l, time, expanded);
-                plane::activate(expanded, &expand_shift, plane, &mut padded);
+                self.expand(input, l, time, plane, expanded, &mut padded);
                 let spatial = at(spatial, &mut scratch.1, time);
                 plane::convolve(&padded, plane, taps, shift, self.stride, spatial);
                 plane::activate(spatial, &Lane::ZERO, flat, ring.frame_mut(time));
@@ -230,22 +231,21 @@ impl Block {
     ) {
         let reached = grid.strided(self.stride);
         let (rows, lanes, width) = (reached.rows(), self.lanes(), self.out());
+        // The gate's scale goes into the weights: no pass over the activations for it.
         let mut weights = self.project.clone();
-        for (row, scale) in weights.chunks_exact_mut(width).zip(&gate.scale) {
-            row.iter_mut().for_each(|w| *w *= scale);
+        for lane_of_out in weights.chunks_exact_mut(lanes * WIDTH) {
+            for (row, scale) in lane_of_out.iter_mut().zip(&gate.scale) {
+                *row = row.map(|w| w * scale);
+            }
         }
-        let weights = Matrix::new(&weights, [lanes * WIDTH, width], width);
         let tile = tile_rows(lanes);
         out[..rows * width].par_chunks_mut(tile * width).enumerate().for_each(|(index, out)| {
             let (first, count) = (index * tile, out.len() / width);
-            let mut gathered = vec![Lane::ZERO; count * lanes];
-            for l in 0..lanes {
-                let from = &temporal[l * rows + first..][..count];
-                plane::activate_to_rows(from, lanes, &mut gathered[l..]);
+            let mut active = vec![Lane::ZERO; lanes * count];
+            for (l, active) in active.chunks_exact_mut(count).enumerate() {
+                plane::activated(&temporal[l * rows + first..][..count], active);
             }
-            let gathered =
-                Matrix::new(bytemuck::cast_slice(&gathered), [count, lanes * WIDTH], lanes * WIDTH);
-            multiply(gathered, weights, out, width, false);
+            lanes_to_rows(&active, count, &weights, out, width);
             for (row, out) in out.chunks_exact_mut(width).enumerate() {
                 let row = first + row;
                 let source = &source[around(row) * self.width..][..self.width];
@@ -299,16 +299,14 @@ impl Block {
     ) {
         let rows = grid.strided(self.stride).rows();
         let (lanes, width) = (self.lanes(), self.out());
-        let gradient = Matrix::new(gradient, [rows, width], width);
         let inner = &mut inner[..lanes * rows];
         let to_scale: Vec<Lane> = inner
             .par_chunks_mut(rows)
             .zip(buffers.temporal.par_chunks(rows))
             .enumerate()
             .map(|(l, (inner, temporal))| {
-                let weights = &self.project[l * WIDTH * width..(l + 1) * WIDTH * width];
-                let weights = Matrix::new(weights, [WIDTH, width], width).transposed();
-                multiply(gradient, weights, bytemuck::cast_slice_mut(inner), WIDTH, false);
+                let weights = &self.project_back[l * width..(l + 1) * width];
+                rows_to_lane(&gradient[..rows * width], weights, inner);
                 plane::dot_activated(inner, temporal)
             })
             .collect();
@@ -322,10 +320,18 @@ impl Block {
             Expansion::Pixels(_) => each.enumerate().for_each(|(l, ((inner, temporal), spatial))| {
                 self.lane_back(grid, l, [scale[l], offset[l]], inner, temporal, spatial, None);
             }),
-            Expansion::Rows(_) => {
+            Expansion::Rows(rows_in) => {
                 let expanded = buffers.expanded[..lanes * grid.rows()].par_chunks_mut(grid.rows());
                 each.zip(expanded).enumerate().for_each(|(l, (((inner, temporal), spatial), expanded))| {
-                    self.lane_back(grid, l, [scale[l], offset[l]], inner, temporal, spatial, Some(expanded));
+                    self.lane_back(
+                        grid,
+                        l,
+                        [scale[l], offset[l]],
+                        inner,
+                        temporal,
+                        spatial,
+                        Some((expanded, &rows_in.shift[l])),
+                    );
                 });
             }
         }
@@ -341,7 +347,7 @@ impl Block {
         inner: &mut [Lane],
         temporal: &[Lane],
         spatial: &mut [Lane],
-        mut expanded: Option<&mut [Lane]>,
+        mut expanded: Option<(&mut [Lane], &Lane)>,
     ) {
         let plane = self.plane(grid);
         let reached = plane.strided(self.stride);
@@ -349,7 +355,6 @@ impl Block {
         let flat = Plane { height: 1, width: frame_out, border: 0 };
         let (taps, _) = self.taps(&self.spatial, l);
         let flipped: Vec<Lane> = self.taps(&self.temporal, l).0.iter().rev().copied().collect();
-        let expand_shift = self.expand_shift(l);
         let half = flipped.len() / 2;
         let mut padded = vec![Lane::ZERO; reached.size()];
         let mut to_active = vec![Lane::ZERO; if expanded.is_some() { frame } else { frame_out }];
@@ -365,11 +370,11 @@ impl Block {
             let mix = &flipped[first + half - time..];
             let spatial = &mut spatial[time * frame_out..(time + 1) * frame_out];
             match &mut expanded {
-                Some(expanded) => {
+                Some((expanded, shift)) => {
                     plane::mix_back(&frames, mix, spatial, reached, &mut padded);
                     plane::convolve_back(&padded, plane, taps, self.stride, &mut to_active);
                     let expanded = &mut expanded[time * frame..(time + 1) * frame];
-                    plane::activate_back(&to_active, &expand_shift, expanded);
+                    plane::activate_back(&to_active, shift, expanded);
                 }
                 None => {
                     plane::mix_back(&frames, mix, spatial, flat, &mut to_active);
@@ -390,19 +395,10 @@ impl Block {
             unreachable!("the first block gets pixels");
         };
         let (rows, lanes, width) = (grid.rows(), self.lanes(), self.width);
-        let weights = Matrix::new(&expansion.backward, [lanes * WIDTH, width], width);
         let tile = tile_rows(lanes);
         let out = &mut out[..rows * width];
         out.par_chunks_mut(tile * width).enumerate().for_each(|(index, out)| {
-            let (first, count) = (index * tile, out.len() / width);
-            let mut gathered = vec![Lane::ZERO; count * lanes];
-            for l in 0..lanes {
-                let from = &expanded[l * rows + first..][..count];
-                plane::copy_to_rows(from, lanes, &mut gathered[l..]);
-            }
-            let gathered =
-                Matrix::new(bytemuck::cast_slice(&gathered), [count, lanes * WIDTH], lanes * WIDTH);
-            multiply(gathered, weights, out, width, false);
+            expansion.back(&expanded[index * tile..], rows, out);
         });
         let reached = grid.strided(self.stride);
         let frame_out = reached.height * reached.width * self.out();
@@ -430,7 +426,7 @@ impl Block {
         let mut out = vec![0.0; grid.rows() * channels];
         let frames = out.par_chunks_mut(frame * channels).zip(gradient.par_chunks(frame_out * self.out()));
         frames.enumerate().for_each(|(time, (out, gradient))| {
-            let (mut expanded, mut to_active) = (vec![Lane::ZERO; frame], vec![Lane::ZERO; frame]);
+            let mut to_active = vec![Lane::ZERO; frame];
             let mut padded = vec![Lane::ZERO; reached.size()];
             for l in 0..self.lanes() {
                 let from = &spatial[(l * grid.time + time) * frame_out..][..frame_out];
@@ -442,9 +438,7 @@ impl Block {
                     self.stride,
                     &mut to_active,
                 );
-                expansion.frame(pixels, time, l, &mut expanded);
-                plane::activate_back(&to_active, &Lane::ZERO, &mut expanded);
-                expansion.frame_back(&expanded, l, out);
+                expansion.activate_back(pixels, time, l, &to_active, out);
             }
             let mut stem = vec![0.0; self.width];
             for (gradient, &source) in gradient.chunks_exact(self.out()).zip(&source) {

@@ -5,18 +5,18 @@
 //! are constant over pixels: they shift a frame.
 
 use super::encoding::Encoding;
-use super::fold::{Norm, Source, lane_columns, lanes, rounded};
-use crate::kernel::lane::{self, Lane, WIDTH};
-use crate::kernel::plane;
-use crate::kernel::product::{Matrix, multiply};
+use super::fold::{Norm, Source, lane_columns, lane_rows, lanes, rounded};
+use crate::kernel::lane::{self, Lane};
+use crate::kernel::lane_product::{lanes_to_rows, rows_to_lane};
+use crate::kernel::plane::{self, Plane, Spread};
 use crate::model::grid::Grid;
 
 /// Expands rows of channels.
 pub struct RowExpansion {
     /// `[lane, in]`
     forward: Vec<Lane>,
-    /// `[lane * 32, in]`
-    pub backward: Vec<f32>,
+    /// `[lane of in, lane * 32]`
+    backward: Vec<Lane>,
     /// `[lane]`
     pub shift: Vec<Lane>,
     width: usize,
@@ -26,20 +26,25 @@ impl RowExpansion {
     /// Takes block `name`'s expansion out of a checkpoint.
     pub fn new(source: &Source, name: &str) -> Self {
         let norm = source.norm(&format!("{name}.expand_norm"));
-        let mut rows = source.scaled_rows(&format!("{name}.expand.weight"), &norm);
+        let rows = source.scaled_rows(&format!("{name}.expand.weight"), &norm);
         let channels = norm.scale.len();
         let width = rows.len() / channels;
-        let forward = lane_columns(&rows, channels);
-        rows.resize(lane::count(channels) * WIDTH * width, 0.0);
-        Self { forward, backward: rows, shift: lanes(&rounded(&norm.shift)), width }
+        Self {
+            forward: lane_columns(&rows, channels),
+            backward: lane_rows(&rows, channels),
+            shift: lanes(&rounded(&norm.shift)),
+            width,
+        }
     }
 
     /// Expands one lane of a frame's rows; the shift is left to whoever reads it.
     pub fn frame(&self, rows: &[f32], l: usize, out: &mut [Lane]) {
-        let rows = Matrix::new(rows, [out.len(), self.width], self.width);
-        let weights: &[f32] = bytemuck::cast_slice(&self.forward[l * self.width..(l + 1) * self.width]);
-        let weights = Matrix::new(weights, [self.width, WIDTH], WIDTH);
-        multiply(rows, weights, bytemuck::cast_slice_mut(out), WIDTH, false);
+        rows_to_lane(rows, &self.forward[l * self.width..(l + 1) * self.width], out);
+    }
+
+    /// Carries gradients to the expansion back to rows: lanes that lie `stride` apart to `[row, in]`.
+    pub fn back(&self, gradient: &[Lane], stride: usize, out: &mut [f32]) {
+        lanes_to_rows(gradient, stride, &self.backward, out, self.width);
     }
 }
 
@@ -146,26 +151,34 @@ impl PixelExpansion {
         PixelTables { axes: [axis(0, grid.time), axis(1, grid.height), axis(2, grid.width)], encoding }
     }
 
-    /// Expands one lane of a frame, shift included.
-    pub fn frame(&self, pixels: &Pixels, time: usize, l: usize, out: &mut [Lane]) {
-        let lanes = lane::count(self.inner);
-        let [times, heights, widths] = &pixels.tables.axes;
-        let mut base = times[time * lanes + l];
-        for (channel, value) in pixels.at(time, 0).enumerate().skip(1) {
-            base = base.zip(self.slopes[channel * lanes + l], |b, s| b + s * value);
-        }
-        let add = |lane: &Lane| base.zip(*lane, |b, v| b + v);
-        let rows: Vec<Lane> = heights.iter().skip(l).step_by(lanes).map(add).collect();
-        let columns: Vec<Lane> = widths.iter().skip(l).step_by(lanes).copied().collect();
-        let frame = &pixels.movie[time * out.len()..(time + 1) * out.len()];
-        plane::spread(frame, &self.slopes[l], &rows, &columns, out);
+    /// Expands one lane of a frame and writes its SiLU into a plane.
+    pub fn activate(&self, pixels: &Pixels, time: usize, l: usize, plane: Plane, out: &mut [Lane]) {
+        self.spread(pixels, time, l, |spread, _| plane::activate_spread(spread, plane, out));
     }
 
-    /// Carries the gradient of one lane of a frame back to the input: adds to `[pixel, channel]`.
-    pub fn frame_back(&self, gradient: &[Lane], l: usize, out: &mut [f32]) {
-        let slopes: Vec<Lane> =
-            self.slopes.iter().skip(l).step_by(lane::count(self.inner)).copied().collect();
-        plane::spread_back(gradient, &slopes, out);
+    /// Carries the gradient to one lane of [`PixelExpansion::activate`] back to the input: adds to
+    /// `[pixel, channel]`.
+    pub fn activate_back(&self, pixels: &Pixels, time: usize, l: usize, gradient: &[Lane], out: &mut [f32]) {
+        self.spread(pixels, time, l, |spread, slopes| {
+            plane::activate_spread_back(spread, gradient, slopes, out);
+        });
+    }
+
+    /// Gathers what one lane of a frame is computed from, and its slopes by channel of the input.
+    fn spread(&self, pixels: &Pixels, time: usize, l: usize, then: impl FnOnce(Spread, &[Lane])) {
+        let lanes = lane::count(self.inner);
+        let of_lane = |table: &[Lane]| table.iter().skip(l).step_by(lanes).copied().collect::<Vec<Lane>>();
+        let slopes = of_lane(&self.slopes);
+        let [times, heights, widths] = &pixels.tables.axes;
+        let mut base = times[time * lanes + l];
+        for (slope, value) in slopes.iter().zip(pixels.at(time, 0)).skip(1) {
+            base = base.zip(*slope, |b, s| b + s * value);
+        }
+        let mut rows = of_lane(heights);
+        rows.iter_mut().for_each(|row| *row = row.zip(base, |r, b| r + b));
+        let count = pixels.grid.height * pixels.grid.width;
+        let frame = &pixels.movie[time * count..(time + 1) * count];
+        then(Spread { frame, slope: &slopes[0], rows: &rows, columns: &of_lane(widths) }, &slopes);
     }
 
     /// Computes the stem with its encoding at one pixel.

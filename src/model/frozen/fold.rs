@@ -66,3 +66,17 @@ pub fn lane_columns(rows: &[f32], channels: usize) -> Vec<Lane> {
     };
     (0..lane::count(channels)).flat_map(|l| (0..width).map(move |k| of(l, k))).collect()
 }
+
+/// Turns rows by channel, `[channel, width]`, into `[lane of width, lane * 32]` lanes: channels filled up with
+/// zeros, and each with its row in lanes.
+pub fn lane_rows(rows: &[f32], channels: usize) -> Vec<Lane> {
+    let width = rows.len() / channels;
+    let of = |o: usize, channel: usize| {
+        Lane(std::array::from_fn(|i| match o * WIDTH + i {
+            k if channel < channels && k < width => rows[channel * width + k],
+            _ => 0.0,
+        }))
+    };
+    let filled = lane::count(channels) * WIDTH;
+    (0..lane::count(width)).flat_map(|o| (0..filled).map(move |channel| of(o, channel))).collect()
+}
