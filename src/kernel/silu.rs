@@ -79,7 +79,10 @@ mod tests {
         for i in -300..300 {
             let x = f64::from(i) * 0.1;
             let slope = (exact(x + 1e-5) - exact(x - 1e-5)) / 2e-5;
-            assert!((f64::from(silu_slope::<false>(x as f32)) - slope).abs() < 1e-6, "{x}");
+            // Far out, x multiplies what rounding leaves of 1 - sigmoid.
+            let tolerance = 1e-6 + 1e-7 * x.abs();
+            assert!((f64::from(silu_slope::<false>(x as f32)) - slope).abs() < tolerance, "{x}");
+            assert!((f64::from(silu_slope::<true>(x as f32)) - slope).abs() < tolerance, "{x}");
         }
     }
 
