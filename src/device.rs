@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 use crate::error::{Error, Result};
 
@@ -61,17 +61,45 @@ impl FromStr for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// Opens the device. A GPU's driver is loaded when the first tensor is made, not here.
+    /// Opens the device and adds two numbers on it.
     ///
     /// # Errors
     /// [`Error::Usage`] when its backend was not compiled in; it names the feature to build with.
+    /// [`Error::Failed`] when the machine has no such device or no driver for it.
     pub fn open(self) -> Result<Device> {
-        match self {
-            Self::Cpu => Ok(Device::flex()),
-            Self::Tch(index) => open_tch(index),
-            Self::Vulkan => open_vulkan(),
-            Self::Wgpu => open_wgpu(),
-            Self::Cuda(index) => open_cuda(index),
+        let device = match self {
+            Self::Cpu => return Ok(Device::flex()),
+            Self::Tch(index) => open_tch(index)?,
+            Self::Vulkan => open_vulkan()?,
+            Self::Wgpu => open_wgpu()?,
+            Self::Cuda(index) => open_cuda(index)?,
+        };
+        self.check(device)
+    }
+
+    /// Makes the device compute. The backends load drivers when they are first used, and panic when they can't.
+    fn check(self, device: Device) -> Result<Device> {
+        let quiet = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let sum = std::panic::catch_unwind(|| {
+            Tensor::<1>::from_floats([1.0, 2.0], &device).sum().into_data().try_to_vec::<f32>()
+        });
+        std::panic::set_hook(quiet);
+        match sum {
+            Ok(Ok(values)) if values == [3.0] => Ok(device),
+            Ok(other) => {
+                Err(Error::Failed(format!("device {self} computes 1 + 2 = {other:?}; use --device cpu")))
+            }
+            Err(panic) => {
+                let reason = panic.downcast_ref::<String>().map(String::as_str);
+                let reason =
+                    reason.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+                let reason = reason.lines().next().unwrap_or_default();
+                Err(Error::Failed(format!(
+                    "device {self} can't be opened: {reason}; see that it is there and its driver installed, or use \
+                     --device cpu"
+                )))
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod integration {
     mod cli;
+    mod devices;
     mod encoder_parity;
     mod experiment_file;
     mod fold_hash;
