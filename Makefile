@@ -1,6 +1,7 @@
 # make demo    from nothing to a reconstructed movie (the first build takes several minutes)
 # make test    all tests
 # make check   formatting and lints
+# make bench   how fast it is; make bench-peer: against PyTorch (installs it for itself, several GB)
 # make setup   installs what the build needs (Debian); the targets above do this by themselves
 
 # The build reads the videos with FFmpeg and the recordings with HDF5; clang makes FFmpeg's bindings.
@@ -15,7 +16,11 @@ export CARGO_TARGET_DIR
 # rustup's own place, last: a shell that never read its profile finds cargo too.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: demo test check format lint build setup
+# The Python that runs the peer, with PyTorch; made when not given.
+V1REEL_PEER_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/peer/bin/python
+BENCHES := movie_gradient training_step prediction loader
+
+.PHONY: demo test check format lint build setup bench bench-peer
 .DEFAULT_GOAL := demo
 
 demo: build
@@ -27,6 +32,20 @@ build: setup
 
 test: setup
 	cargo test --release --locked
+
+bench: setup
+	for bench in $(BENCHES); do cargo bench --locked --bench $$bench -- $(ARGS) || exit 1; done
+
+bench-peer: setup $(V1REEL_PEER_PYTHON)
+	for bench in $(BENCHES); do \
+		V1REEL_PEER_PYTHON=$(V1REEL_PEER_PYTHON) cargo bench --locked --bench $$bench -- $(ARGS) || exit 1; \
+	done
+
+$(abspath $(CARGO_TARGET_DIR))/peer/bin/python:
+	@missing=$$(python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv); \
+	[ -z "$$missing" ] || { echo "make: $$missing: missing; as root: apt-get install $$missing" >&2; exit 1; }
+	python3 -m venv $(@D)/..
+	$(@D)/pip install --quiet torch==2.9.0 numpy
 
 check: format lint
 

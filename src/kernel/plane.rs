@@ -251,34 +251,17 @@ pub fn activate_spread(spread: Spread, plane: Plane, out: &mut [Lane]) {
     }
 }
 
-/// Carries a gradient back through [`activate_spread`] to the channels that `slopes` expanded:
-/// `out[pixel, k] += (gradient * slope(x)) . slopes[k]`.
+/// Carries a gradient back through [`activate_spread`], in place, to what was expanded.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
-pub fn activate_spread_back(spread: Spread, gradient: &[Lane], slopes: &[Lane], out: &mut [f32]) {
+pub fn activate_spread_back(spread: Spread, gradient: &mut [Lane]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     let width = spread.columns.len();
-    for (pixel, (out, gradient)) in out.chunks_exact_mut(slopes.len()).zip(gradient).enumerate() {
-        let before = spread.at::<FUSED>(pixel / width, pixel % width);
-        let through = gradient.zip(before, |g, x| g * silu_slope::<FUSED>(x));
-        for (out, slope) in out.iter_mut().zip(slopes) {
-            *out += sum(through.zip(*slope, |g, s| g * s));
+    for (y, gradient) in gradient.chunks_exact_mut(width).enumerate() {
+        for (x, gradient) in gradient.iter_mut().enumerate() {
+            let before = spread.at::<FUSED>(y, x);
+            *gradient = gradient.zip(before, |g, x| g * silu_slope::<FUSED>(x));
         }
     }
-}
-
-/// Adds up the channels of a lane, halves onto halves, as registers can.
-#[inline(always)]
-fn sum(lane: Lane) -> f32 {
-    let mut values = lane.0;
-    let mut half = WIDTH / 2;
-    while half > 0 {
-        let (low, high) = values.split_at_mut(half);
-        for (l, h) in low.iter_mut().zip(&high[..half]) {
-            *l += h;
-        }
-        half /= 2;
-    }
-    values[0]
 }
 
 /// Copies a frame into the middle of its plane.

@@ -427,6 +427,7 @@ impl Block {
         let frames = out.par_chunks_mut(frame * channels).zip(gradient.par_chunks(frame_out * self.out()));
         frames.enumerate().for_each(|(time, (out, gradient))| {
             let mut to_active = vec![Lane::ZERO; frame];
+            let mut part = vec![0.0; frame * channels];
             let mut padded = vec![Lane::ZERO; reached.size()];
             for l in 0..self.lanes() {
                 let from = &spatial[(l * grid.time + time) * frame_out..][..frame_out];
@@ -438,7 +439,7 @@ impl Block {
                     self.stride,
                     &mut to_active,
                 );
-                expansion.activate_back(pixels, time, l, &to_active, out);
+                expansion.activate_back(pixels, time, l, &mut to_active, &mut part, out);
             }
             let mut stem = vec![0.0; self.width];
             for (gradient, &source) in gradient.chunks_exact(self.out()).zip(&source) {

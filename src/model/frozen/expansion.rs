@@ -6,7 +6,7 @@
 
 use super::encoding::Encoding;
 use super::fold::{Norm, Source, lane_columns, lane_rows, lanes, rounded};
-use crate::kernel::lane::{self, Lane};
+use crate::kernel::lane::{self, Lane, WIDTH};
 use crate::kernel::lane_product::{lanes_to_rows, rows_to_lane};
 use crate::kernel::plane::{self, Plane, Spread};
 use crate::model::grid::Grid;
@@ -157,11 +157,26 @@ impl PixelExpansion {
     }
 
     /// Carries the gradient to one lane of [`PixelExpansion::activate`] back to the input: adds to
-    /// `[pixel, channel]`.
-    pub fn activate_back(&self, pixels: &Pixels, time: usize, l: usize, gradient: &[Lane], out: &mut [f32]) {
+    /// `[pixel, channel]`, by way of `part` of that size.
+    pub fn activate_back(
+        &self,
+        pixels: &Pixels,
+        time: usize,
+        l: usize,
+        gradient: &mut [Lane],
+        part: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let channels = self.channels();
         self.spread(pixels, time, l, |spread, slopes| {
-            plane::activate_spread_back(spread, gradient, slopes, out);
+            plane::activate_spread_back(spread, gradient);
+            let rows: Vec<f32> = slopes.iter().flat_map(|slope| slope.0).collect();
+            // `[channel of the input, 32]` to lanes of the input's channels, by channel of the lane.
+            let columns: Vec<f32> =
+                (0..rows.len()).map(|i| rows[i % channels * WIDTH + i / channels]).collect();
+            lanes_to_rows(gradient, gradient.len(), &lane_rows(&columns, WIDTH), part, channels);
         });
+        out.iter_mut().zip(part).for_each(|(o, p)| *o += *p);
     }
 
     /// Gathers what one lane of a frame is computed from, and its slopes by channel of the input.
