@@ -4,23 +4,33 @@ use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::Checkpoi
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend};
+use burn::backend::{Autodiff, AutodiffBackend, Backend};
 
+use super::convolved::Shape;
+use super::expand::Sizes;
+use super::norm::Running;
 use super::{KernelGradients, KernelOps};
 
-/// A differentiable operator: runs `forward` on the inner tensors and keeps `state` for the gradient.
+/// A differentiable operator: runs `forward` on the inner tensors, takes its output, and keeps `state`
+/// for the gradient.
 macro_rules! tracked {
-    ($op:expr, [$($parent:ident),+], $state:expr, $forward:expr) => {{
-        let nodes = [$($parent.node()),+];
-        $(let $parent = $parent.into_primitive();)+
-        match $op.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                let state = $state;
-                prep.finish(state, $forward)
-            }
-            OpsKind::UnTracked(prep) => prep.finish($forward),
+    ($op:expr, $nodes:expr, $output:expr, $state:expr) => {
+        match $op.prepare::<C>($nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish($state, $output),
+            OpsKind::UnTracked(prep) => prep.finish($output),
         }
-    }};
+    };
+}
+
+/// Hands gradients to the parents that want them.
+macro_rules! register {
+    ($parents:expr, $gradients:expr, $grads:expr) => {
+        for (node, gradient) in $parents.into_iter().zip($gradients) {
+            if let (Some(node), Some(gradient)) = (node, gradient) {
+                $grads.register::<B>(node.id, gradient);
+            }
+        }
+    };
 }
 
 #[derive(Debug)]
@@ -30,12 +40,9 @@ impl<B: KernelOps + KernelGradients> Backward<B, 1> for ChannelMoments {
     type State = (FloatTensor<B>, FloatTensor<B>);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [parent] = ops.parents;
         let grad = grads.consume::<B>(&ops.node);
         let (x, moments) = ops.state;
-        if let Some(node) = parent {
-            grads.register::<B>(node.id, B::channel_moments_backward(x, moments, grad));
-        }
+        register!(ops.parents, [Some(B::channel_moments_backward(x, moments, grad))], grads);
     }
 }
 
@@ -46,59 +53,56 @@ impl<B: KernelOps + KernelGradients> Backward<B, 3> for Affine {
     type State = ([FloatTensor<B>; 3], bool);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x, scale, shift] = ops.parents;
         let grad = grads.consume::<B>(&ops.node);
         let (inputs, silu) = ops.state;
+        let [x, scale, shift] = &ops.parents;
         let need = [x.is_some(), scale.is_some() || shift.is_some()];
         let (to_x, to_parameters) = B::affine_backward(inputs, silu, grad, need);
-        if let (Some(node), Some(gradient)) = (x, to_x) {
-            grads.register::<B>(node.id, gradient);
-        }
-        if let Some([to_scale, to_shift]) = to_parameters {
-            if let Some(node) = scale {
-                grads.register::<B>(node.id, to_scale);
-            }
-            if let Some(node) = shift {
-                grads.register::<B>(node.id, to_shift);
-            }
-        }
+        let [to_scale, to_shift] = to_parameters.map_or([None, None], |found| found.map(Some));
+        register!(ops.parents, [to_x, to_scale, to_shift], grads);
     }
 }
 
 #[derive(Debug)]
-struct DepthwiseSpatial;
+struct Expand;
 
-impl<B: KernelOps + KernelGradients> Backward<B, 2> for DepthwiseSpatial {
-    type State = ([FloatTensor<B>; 2], usize);
+impl<B: KernelOps + KernelGradients> Backward<B, 5> for Expand {
+    type State = ([FloatTensor<B>; 6], [FloatTensor<B>; 4], bool, Sizes);
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let (inputs, stride) = ops.state;
-        let need = ops.parents.each_ref().map(Option::is_some);
-        let found = B::depthwise_spatial_backward(inputs, stride, grad, need);
-        for (node, gradient) in ops.parents.into_iter().zip(found) {
-            if let (Some(node), Some(gradient)) = (node, gradient) {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        let (inputs, outputs, batch, sizes) = ops.state;
+        let to_x = ops.parents[0].is_some();
+        let found = B::expand_backward(inputs, outputs, batch, sizes, grad, to_x);
+        register!(ops.parents, found, grads);
     }
 }
 
 #[derive(Debug)]
-struct DepthwiseTemporal;
+struct Temporal;
 
-impl<B: KernelOps + KernelGradients> Backward<B, 2> for DepthwiseTemporal {
-    type State = [FloatTensor<B>; 2];
+impl<B: KernelOps + KernelGradients> Backward<B, 4> for Temporal {
+    type State = ([FloatTensor<B>; 4], FloatTensor<B>, Running, Shape);
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let need = ops.parents.each_ref().map(Option::is_some);
-        let found = B::depthwise_temporal_backward(ops.state, grad, need);
-        for (node, gradient) in ops.parents.into_iter().zip(found) {
-            if let (Some(node), Some(gradient)) = (node, gradient) {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        let (inputs, output, running, shape) = ops.state;
+        let found = B::temporal_backward(inputs, output, running, shape, grad);
+        register!(ops.parents, found.map(Some), grads);
+    }
+}
+
+#[derive(Debug)]
+struct Project;
+
+impl<B: KernelOps + KernelGradients> Backward<B, 8> for Project {
+    type State = ([FloatTensor<B>; 8], [FloatTensor<B>; 2], Running, Shape);
+
+    fn backward(self, ops: Ops<Self::State, 8>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (inputs, kept, running, shape) = ops.state;
+        let found = B::project_backward(inputs, kept, running, shape, grad);
+        register!(ops.parents, found.map(Some), grads);
     }
 }
 
@@ -107,10 +111,7 @@ impl<B: Backend + KernelOps + KernelGradients, C: CheckpointStrategy> KernelOps 
         let nodes = [x.node()];
         let x = x.into_primitive();
         let moments = B::channel_moments(x.clone());
-        match ChannelMoments.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((x, moments.clone()), moments),
-            OpsKind::UnTracked(prep) => prep.finish(moments),
-        }
+        tracked!(ChannelMoments, nodes, moments, (x, moments.clone()))
     }
 
     fn affine(
@@ -119,33 +120,78 @@ impl<B: Backend + KernelOps + KernelGradients, C: CheckpointStrategy> KernelOps 
         shift: FloatTensor<Self>,
         silu: bool,
     ) -> FloatTensor<Self> {
-        tracked!(
-            Affine,
-            [x, scale, shift],
-            ([x.clone(), scale.clone(), shift.clone()], silu),
-            B::affine(x, scale, shift, silu)
-        )
+        let nodes = [x.node(), scale.node(), shift.node()];
+        let [x, scale, shift] = [x, scale, shift].map(|t| t.into_primitive());
+        let out = B::affine(x.clone(), scale.clone(), shift.clone(), silu);
+        tracked!(Affine, nodes, out, ([x, scale, shift], silu))
     }
 
-    fn depthwise_spatial(
+    fn expand(
         x: FloatTensor<Self>,
+        positions: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        stride: usize,
-    ) -> FloatTensor<Self> {
-        tracked!(
-            DepthwiseSpatial,
-            [x, weight],
-            ([x.clone(), weight.clone()], stride),
-            B::depthwise_spatial(x, weight, stride)
-        )
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        kernel: FloatTensor<Self>,
+        running: Running,
+        sizes: Sizes,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = [x.node(), weight.node(), gamma.node(), beta.node(), kernel.node()];
+        let inputs = [x, positions, weight, gamma, beta, kernel].map(|t| t.into_primitive());
+        let batch = running.is_none();
+        let [x, positions, weight, gamma, beta, kernel] = inputs.clone();
+        let (out, moments, center, slopes) =
+            B::expand(x, positions, weight, gamma, beta, kernel, running, sizes);
+        let outputs = [out.clone(), moments.clone(), center.clone(), slopes.clone()];
+        let out = tracked!(Expand, nodes, out, (inputs, outputs, batch, sizes));
+        (out, Self::from_inner(moments), Self::from_inner(center), Self::from_inner(slopes))
     }
 
-    fn depthwise_temporal(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        tracked!(
-            DepthwiseTemporal,
-            [x, weight],
-            [x.clone(), weight.clone()],
-            B::depthwise_temporal(x, weight)
-        )
+    fn temporal(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        kernel: FloatTensor<Self>,
+        running: Running,
+        shape: Shape,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), gamma.node(), beta.node(), kernel.node()];
+        let inputs = [x, gamma, beta, kernel].map(|t| t.into_primitive());
+        let [x, gamma, beta, kernel] = inputs.clone();
+        let out = B::temporal(x, gamma, beta, kernel, running.clone(), shape);
+        tracked!(Temporal, nodes, out, (inputs, out.clone(), running, shape))
+    }
+
+    fn project(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        reduce: FloatTensor<Self>,
+        reduce_bias: FloatTensor<Self>,
+        expand: FloatTensor<Self>,
+        expand_bias: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        running: Running,
+        shape: Shape,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let inputs = [x, gamma, beta, reduce, reduce_bias, expand, expand_bias, weight];
+        let nodes = inputs.each_ref().map(|t| t.node());
+        let inputs = inputs.map(|t| t.into_primitive());
+        let [x, gamma, beta, reduce, reduce_bias, expand, expand_bias, weight] = inputs.clone();
+        let (out, means, scales) = B::project(
+            x,
+            gamma,
+            beta,
+            reduce,
+            reduce_bias,
+            expand,
+            expand_bias,
+            weight,
+            running.clone(),
+            shape,
+        );
+        let kept = [means.clone(), scales.clone()];
+        let out = tracked!(Project, nodes, out, (inputs, kept, running, shape));
+        (out, Self::from_inner(means), Self::from_inner(scales))
     }
 }

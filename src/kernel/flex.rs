@@ -1,13 +1,21 @@
 //! Runs the kernels on Flex tensors: takes slices out, puts vectors back.
 
+use std::borrow::Cow;
+
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{Shape, TensorData};
+use burn::tensor::{AllocationProperty, Bytes, DType, Shape as TensorShape, TensorData};
 
-use super::{KernelGradients, KernelOps};
-use super::{affine_silu, channel_moments, depthwise_spatial, depthwise_temporal};
+use super::buffer::Recycled;
+use super::convolved::Shape;
+use super::expand::{self, Sizes};
+use super::lane::{Lane, WIDTH};
+use super::norm::Running;
+use super::squeeze::Network;
+use super::{KernelGradients, KernelOps, expand_gradient, project, project_gradient, temporal};
+use super::{affine_silu, channel_moments};
 
-fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+fn tensor(values: Vec<f32>, shape: impl Into<TensorShape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
@@ -19,28 +27,39 @@ fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
     tensor.layout().shape().dims()
 }
 
-/// Brings a `[channel, tap]` kernel into `[tap, channel]` order, the order of the inner loop.
-fn taps_first(weight: &[f32], channels: usize) -> Vec<f32> {
-    let taps = weight.len() / channels.max(1);
-    (0..taps * channels).map(|i| weight[(i % channels) * taps + i / channels]).collect()
+/// Wraps a packed tensor; its memory stays where it is, on whole cache lines, which the tensor library's
+/// own memory need not be.
+fn packed_tensor(lanes: Recycled) -> FlexTensor {
+    let shape = [lanes.len(), WIDTH];
+    let bytes = Bytes::from_shared(bytes::Bytes::from_owner(lanes), AllocationProperty::Other);
+    FlexTensor::from_data(TensorData::from_bytes(bytes, shape, DType::F32))
 }
 
-/// The way back of [`taps_first`].
-fn channels_first(weight: &[f32], channels: usize) -> Vec<f32> {
-    let taps = weight.len() / channels.max(1);
-    (0..taps * channels).map(|i| weight[(i % taps) * channels + i / taps]).collect()
+/// Takes a packed tensor out; copies it only if somebody else made it and it lies askew in memory.
+fn packed(tensor: &FlexTensor) -> Cow<'_, [Lane]> {
+    let values = slice(tensor);
+    match bytemuck::try_cast_slice(values) {
+        Ok(lanes) => Cow::Borrowed(lanes),
+        Err(_) => {
+            let mut lanes = vec![Lane::ZERO; values.len() / WIDTH];
+            bytemuck::cast_slice_mut(&mut lanes).copy_from_slice(values);
+            Cow::Owned(lanes)
+        }
+    }
 }
 
-fn spatial_sizes(x: &FlexTensor, weight: &FlexTensor, stride: usize) -> depthwise_spatial::Sizes {
-    let [frames, height, width, channels] = dims(x);
-    let [_, kernel, _] = dims(weight);
-    depthwise_spatial::Sizes { frames, height, width, channels, kernel, stride }
+fn contiguous<const N: usize>(tensors: [FlexTensor; N]) -> [FlexTensor; N] {
+    tensors.map(|tensor| tensor.to_contiguous())
 }
 
-fn temporal_sizes(x: &FlexTensor, weight: &FlexTensor) -> depthwise_temporal::Sizes {
-    let [_, time, pixels, channels] = dims(x);
-    let [_, kernel] = dims(weight);
-    depthwise_temporal::Sizes { time, pixels, channels, kernel }
+fn expand_inputs(tensors: &[FlexTensor; 6]) -> expand::Inputs<'_> {
+    let [x, positions, weight, gamma, beta, kernel] = tensors.each_ref().map(slice);
+    expand::Inputs { x, positions, weight, gamma, beta, kernel }
+}
+
+fn network(tensors: &[FlexTensor; 8]) -> Network<'_> {
+    let [_, _, _, reduce, reduce_bias, expand, expand_bias, _] = tensors.each_ref().map(slice);
+    Network { reduce, reduce_bias, expand, expand_bias }
 }
 
 impl KernelOps for Flex {
@@ -55,26 +74,71 @@ impl KernelOps for Flex {
         tensor(affine_silu::forward(slice(&x.to_contiguous()), slice(&scale), slice(&shift), silu), shape)
     }
 
-    fn depthwise_spatial(x: FlexTensor, weight: FlexTensor, stride: usize) -> FlexTensor {
-        let sizes = spatial_sizes(&x, &weight, stride);
-        let taps = taps_first(slice(&weight.to_contiguous()), sizes.channels);
-        let [height, width] = sizes.output();
-        let out = depthwise_spatial::forward(slice(&x.to_contiguous()), &taps, sizes);
-        tensor(out, [sizes.frames, height, width, sizes.channels])
+    fn expand(
+        x: FlexTensor,
+        positions: FlexTensor,
+        weight: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        kernel: FlexTensor,
+        running: Running,
+        sizes: Sizes,
+    ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+        let inputs = contiguous([x, positions, weight, gamma, beta, kernel]);
+        let out = expand::forward(expand_inputs(&inputs), &running, sizes);
+        (
+            packed_tensor(out.packed),
+            tensor(out.moments, [2, sizes.inner]),
+            tensor(out.center, [sizes.channels]),
+            tensor(out.slopes, [sizes.inner, sizes.channels]),
+        )
     }
 
-    fn depthwise_temporal(x: FlexTensor, weight: FlexTensor) -> FlexTensor {
-        let sizes = temporal_sizes(&x, &weight);
-        let taps = taps_first(slice(&weight.to_contiguous()), sizes.channels);
-        let shape: [usize; 4] = dims(&x);
-        tensor(depthwise_temporal::forward(slice(&x.to_contiguous()), &taps, sizes), shape)
+    fn temporal(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        kernel: FlexTensor,
+        running: Running,
+        shape: Shape,
+    ) -> FlexTensor {
+        let [x, gamma, beta, kernel] = contiguous([x, gamma, beta, kernel]);
+        let (gamma, beta, kernel) = (slice(&gamma), slice(&beta), slice(&kernel));
+        let inputs = temporal::Inputs { x: &packed(&x), gamma, beta, kernel, running: &running };
+        packed_tensor(temporal::forward(inputs, shape))
+    }
+
+    fn project(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        reduce: FlexTensor,
+        reduce_bias: FlexTensor,
+        expand: FlexTensor,
+        expand_bias: FlexTensor,
+        weight: FlexTensor,
+        running: Running,
+        shape: Shape,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let inputs = contiguous([x, gamma, beta, reduce, reduce_bias, expand, expand_bias, weight]);
+        let [x, gamma, beta, .., weight] = &inputs;
+        let (x, gamma, beta, weight) = (&packed(x), slice(gamma), slice(beta), slice(weight));
+        let network = network(&inputs);
+        let inputs = project::Inputs { x, gamma, beta, network, weight, running: &running };
+        let out = project::forward(inputs, shape);
+        let by_clip = [shape.clips, shape.channels];
+        (
+            tensor(out.rows, [shape.rows(), inputs.outputs(shape)]),
+            tensor(out.means, by_clip),
+            tensor(out.scales, by_clip),
+        )
     }
 }
 
 impl KernelGradients for Flex {
     fn channel_moments_backward(x: FlexTensor, moments: FlexTensor, grad: FlexTensor) -> FlexTensor {
         let shape: [usize; 2] = dims(&x);
-        let (x, moments, grad) = (x.to_contiguous(), moments.to_contiguous(), grad.to_contiguous());
+        let [x, moments, grad] = contiguous([x, moments, grad]);
         tensor(channel_moments::backward(slice(&x), slice(&moments), slice(&grad)), shape)
     }
 
@@ -85,7 +149,7 @@ impl KernelGradients for Flex {
         need: [bool; 2],
     ) -> (Option<FlexTensor>, Option<[FlexTensor; 2]>) {
         let shape: [usize; 2] = dims(&inputs[0]);
-        let [x, scale, shift] = inputs.map(|t| t.to_contiguous());
+        let [x, scale, shift] = contiguous(inputs);
         let grad = grad.to_contiguous();
         let (to_x, to_parameters) =
             affine_silu::backward(slice(&x), slice(&scale), slice(&shift), silu, slice(&grad), need);
@@ -95,42 +159,80 @@ impl KernelGradients for Flex {
         )
     }
 
-    fn depthwise_spatial_backward(
-        [x, weight]: [FlexTensor; 2],
-        stride: usize,
+    fn expand_backward(
+        inputs: [FlexTensor; 6],
+        outputs: [FlexTensor; 4],
+        batch: bool,
+        sizes: Sizes,
         grad: FlexTensor,
-        [need_x, need_weight]: [bool; 2],
-    ) -> [Option<FlexTensor>; 2] {
-        let sizes = spatial_sizes(&x, &weight, stride);
-        let (x, weight, grad) = (x.to_contiguous(), weight.to_contiguous(), grad.to_contiguous());
-        let to_x = need_x.then(|| {
-            let taps = taps_first(slice(&weight), sizes.channels);
-            let shape = [sizes.frames, sizes.height, sizes.width, sizes.channels];
-            tensor(depthwise_spatial::backward_x(slice(&grad), &taps, sizes), shape)
-        });
-        let to_weight = need_weight.then(|| {
-            let taps = depthwise_spatial::backward_weight(slice(&x), slice(&grad), sizes);
-            tensor(channels_first(&taps, sizes.channels), [sizes.channels, sizes.kernel, sizes.kernel])
-        });
-        [to_x, to_weight]
+        to_x: bool,
+    ) -> [Option<FlexTensor>; 5] {
+        let (inputs, grad) = (contiguous(inputs), grad.to_contiguous());
+        let [out, moments, center, slopes] = &outputs;
+        let (out, grad) = (packed(out), packed(&grad));
+        let kept = expand::Kept {
+            packed: &out,
+            moments: slice(moments),
+            center: slice(center),
+            slopes: slice(slopes),
+        };
+        let found = expand_gradient::backward(expand_inputs(&inputs), batch, kept, &grad, sizes, to_x);
+        let Sizes { channels, inner, side, .. } = sizes;
+        let rows = sizes.clips * sizes.time * sizes.pixels();
+        [
+            to_x.then(|| tensor(found.x, [rows, channels])),
+            Some(tensor(found.weight, [inner, channels])),
+            Some(tensor(found.gamma, [inner])),
+            Some(tensor(found.beta, [inner])),
+            Some(tensor(found.kernel, [inner, side, side])),
+        ]
     }
 
-    fn depthwise_temporal_backward(
-        [x, weight]: [FlexTensor; 2],
+    fn temporal_backward(
+        inputs: [FlexTensor; 4],
+        output: FlexTensor,
+        running: Running,
+        shape: Shape,
         grad: FlexTensor,
-        [need_x, need_weight]: [bool; 2],
-    ) -> [Option<FlexTensor>; 2] {
-        let sizes = temporal_sizes(&x, &weight);
-        let shape: [usize; 4] = dims(&x);
-        let (x, weight, grad) = (x.to_contiguous(), weight.to_contiguous(), grad.to_contiguous());
-        let to_x = need_x.then(|| {
-            let taps = taps_first(slice(&weight), sizes.channels);
-            tensor(depthwise_temporal::backward_x(slice(&grad), &taps, sizes), shape)
-        });
-        let to_weight = need_weight.then(|| {
-            let taps = depthwise_temporal::backward_weight(slice(&x), slice(&grad), sizes);
-            tensor(channels_first(&taps, sizes.channels), [sizes.channels, sizes.kernel])
-        });
-        [to_x, to_weight]
+    ) -> [FlexTensor; 4] {
+        let [x, gamma, beta, kernel] = &contiguous(inputs);
+        let (x, gamma, beta, kernel) = (&packed(x), slice(gamma), slice(beta), slice(kernel));
+        let inputs = temporal::Inputs { x, gamma, beta, kernel, running: &running };
+        let found = temporal::backward(inputs, &packed(&output), &packed(&grad.to_contiguous()), shape);
+        [
+            packed_tensor(found.x),
+            tensor(found.norm.gamma, [shape.channels]),
+            tensor(found.norm.beta, [shape.channels]),
+            tensor(found.kernel, [shape.channels, kernel.len() / shape.channels]),
+        ]
+    }
+
+    fn project_backward(
+        inputs: [FlexTensor; 8],
+        kept: [FlexTensor; 2],
+        running: Running,
+        shape: Shape,
+        grad: FlexTensor,
+    ) -> [FlexTensor; 8] {
+        let (inputs, grad) = (contiguous(inputs), grad.to_contiguous());
+        let sizes = inputs.each_ref().map(|tensor| tensor.layout().shape().clone());
+        let [x, gamma, beta, .., weight] = &inputs;
+        let (x, gamma, beta, weight) = (&packed(x), slice(gamma), slice(beta), slice(weight));
+        let network = network(&inputs);
+        let inputs = project::Inputs { x, gamma, beta, network, weight, running: &running };
+        let [means, scales] = kept.each_ref().map(slice);
+        let found = project_gradient::backward(inputs, means, scales, slice(&grad), shape);
+        let [_, gamma, beta, reduce, reduce_bias, expand, expand_bias, weight] = sizes;
+        let network = found.network;
+        [
+            packed_tensor(found.x),
+            tensor(found.norm.gamma, gamma),
+            tensor(found.norm.beta, beta),
+            tensor(network.reduce, reduce),
+            tensor(network.reduce_bias, reduce_bias),
+            tensor(network.expand, expand),
+            tensor(network.expand_bias, expand_bias),
+            tensor(found.weight, weight),
+        ]
     }
 }

@@ -2,37 +2,44 @@
 //! hand-written gradients.
 //!
 //! Each is a function on tensors that runs on any device: on Flex through the loops of this module,
-//! elsewhere through the plain tensor operations of [`reference`], which the loops are tested
-//! against. Layout is `[.., channel]`, so that the inner loop runs over contiguous channels and a
-//! pointwise convolution is one matrix product.
+//! elsewhere through the plain tensor operations of [`reference`], which the loops are tested against.
 
 mod affine_silu;
 mod autodiff;
+pub(crate) mod buffer;
 mod channel_moments;
-mod depthwise_spatial;
-mod depthwise_temporal;
+mod convolved;
+mod expand;
+mod expand_gradient;
 mod flex;
+mod forward;
 pub(crate) mod lane;
 pub(crate) mod lane_product;
+mod moments_of_inputs;
+mod norm;
 pub(crate) mod plane;
 pub(crate) mod product;
+mod project;
+mod project_gradient;
 pub mod reference;
 pub(crate) mod silu;
+mod squeeze;
+mod temporal;
+mod tile;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
-use burn::tensor::{Device, Tensor};
+use burn::backend::{Backend, DispatchDevice, backend_extension};
+use burn::tensor::Device;
 
-/// What follows the affine map of a batch norm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// `x * sigmoid(x)`.
-    Silu,
-}
+pub use convolved::{Convolved, Shape};
+pub use expand::Sizes;
+pub use forward::{
+    Activation, Expanded, Norm, SqueezeExcite, affine, channel_moments, convolve_time, excite_and_project,
+    expand_and_convolve,
+};
+pub use norm::{EPSILON, Running};
 
-/// Operators with loops of their own; forward.
+/// Operators with loops of their own; forward. Packed tensors are described by [`Shape`].
 #[backend_extension(Flex, Autodiff)]
 pub trait KernelOps: Backend {
     /// See [`channel_moments`].
@@ -44,14 +51,46 @@ pub trait KernelOps: Backend {
         shift: FloatTensor<Self>,
         silu: bool,
     ) -> FloatTensor<Self>;
-    /// See [`depthwise_spatial`].
-    fn depthwise_spatial(x: FloatTensor<Self>, weight: FloatTensor<Self>, stride: usize)
-    -> FloatTensor<Self>;
-    /// See [`depthwise_temporal`].
-    fn depthwise_temporal(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// See [`expand_and_convolve`]. Also returns what the gradient needs, without gradients of their own:
+    /// the expansion's moments, the input's center, and its covariances with the expanded channels.
+    #[allow(clippy::too_many_arguments)] // They are the operator's tensors.
+    fn expand(
+        x: FloatTensor<Self>,
+        positions: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        kernel: FloatTensor<Self>,
+        running: Running,
+        sizes: Sizes,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    /// See [`convolve_time`].
+    fn temporal(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        kernel: FloatTensor<Self>,
+        running: Running,
+        shape: Shape,
+    ) -> FloatTensor<Self>;
+    /// See [`excite_and_project`]. Also returns what the gradient needs, without gradients of their own:
+    /// each clip's means and scales.
+    #[allow(clippy::too_many_arguments)] // They are the operator's tensors.
+    fn project(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        reduce: FloatTensor<Self>,
+        reduce_bias: FloatTensor<Self>,
+        expand: FloatTensor<Self>,
+        expand_bias: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        running: Running,
+        shape: Shape,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Gradients of [`KernelOps`]. `need` says which are asked for; the others come back empty.
+/// Gradients of [`KernelOps`], in the order of the operator's arguments.
 pub trait KernelGradients: Backend {
     /// Gradient to `x`, given the moments.
     fn channel_moments_backward(
@@ -59,86 +98,38 @@ pub trait KernelGradients: Backend {
         moments: FloatTensor<Self>,
         grad: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
-    /// Gradients to `x`, and to `scale` and `shift` together.
+    /// Gradients to `x`, and to `scale` and `shift` together, as far as `need` asks.
     fn affine_backward(
         inputs: [FloatTensor<Self>; 3],
         silu: bool,
         grad: FloatTensor<Self>,
         need: [bool; 2],
     ) -> (Option<FloatTensor<Self>>, Option<[FloatTensor<Self>; 2]>);
-    /// Gradients to `x` and to `weight`.
-    fn depthwise_spatial_backward(
-        inputs: [FloatTensor<Self>; 2],
-        stride: usize,
+    /// Gradients to `x` (if `to_x`), weight, gamma, beta and kernel; `inputs` has the positions second.
+    fn expand_backward(
+        inputs: [FloatTensor<Self>; 6],
+        outputs: [FloatTensor<Self>; 4],
+        batch: bool,
+        sizes: Sizes,
         grad: FloatTensor<Self>,
-        need: [bool; 2],
-    ) -> [Option<FloatTensor<Self>>; 2];
-    /// Gradients to `x` and to `weight`.
-    fn depthwise_temporal_backward(
-        inputs: [FloatTensor<Self>; 2],
+        to_x: bool,
+    ) -> [Option<FloatTensor<Self>>; 5];
+    /// Gradients to `x`, gamma, beta and kernel.
+    fn temporal_backward(
+        inputs: [FloatTensor<Self>; 4],
+        output: FloatTensor<Self>,
+        running: Running,
+        shape: Shape,
         grad: FloatTensor<Self>,
-        need: [bool; 2],
-    ) -> [Option<FloatTensor<Self>>; 2];
-}
-
-/// Computes mean and biased variance of every channel over all other axes.
-///
-/// # Shapes
-/// - `x`: `[row, channel]`
-/// - output: `[2, channel]`: means, then variances
-pub fn channel_moments(x: Tensor<2>) -> Tensor<2> {
-    if runs_natively(&x.device()) {
-        Tensor::from_dispatch(Dispatch::channel_moments(x.into_dispatch()))
-    } else {
-        reference::channel_moments(x)
-    }
-}
-
-/// Computes `activation(x * scale + shift)`: what is left of a batch norm once its statistics are known.
-///
-/// # Shapes
-/// - `x`, output: `[row, channel]`
-/// - `scale`, `shift`: `[channel]`
-pub fn affine(x: Tensor<2>, scale: Tensor<1>, shift: Tensor<1>, activation: Activation) -> Tensor<2> {
-    if runs_natively(&x.device()) {
-        let silu = activation == Activation::Silu;
-        Tensor::from_dispatch(Dispatch::affine(
-            x.into_dispatch(),
-            scale.into_dispatch(),
-            shift.into_dispatch(),
-            silu,
-        ))
-    } else {
-        reference::affine(x, scale, shift, activation)
-    }
-}
-
-/// Convolves every channel of every frame with its own odd square kernel, zero-padded by half of it.
-///
-/// # Shapes
-/// - `x`: `[frame, height, width, channel]`
-/// - `weight`: `[channel, kernel, kernel]`
-/// - output: `[frame, ceil(height / stride), ceil(width / stride), channel]`
-pub fn depthwise_spatial(x: Tensor<4>, weight: Tensor<3>, stride: usize) -> Tensor<4> {
-    if runs_natively(&x.device()) {
-        let out = Dispatch::depthwise_spatial(x.into_dispatch(), weight.into_dispatch(), stride);
-        Tensor::from_dispatch(out)
-    } else {
-        reference::depthwise_spatial(x, weight, stride)
-    }
-}
-
-/// Convolves every channel of every pixel over time with its own odd kernel, zero-padded by half of it.
-///
-/// # Shapes
-/// - `x`, output: `[batch, time, pixel, channel]`
-/// - `weight`: `[channel, kernel]`
-pub fn depthwise_temporal(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
-    if runs_natively(&x.device()) {
-        Tensor::from_dispatch(Dispatch::depthwise_temporal(x.into_dispatch(), weight.into_dispatch()))
-    } else {
-        reference::depthwise_temporal(x, weight)
-    }
+    ) -> [FloatTensor<Self>; 4];
+    /// Gradients to all inputs. `kept` are means and scales.
+    fn project_backward(
+        inputs: [FloatTensor<Self>; 8],
+        kept: [FloatTensor<Self>; 2],
+        running: Running,
+        shape: Shape,
+        grad: FloatTensor<Self>,
+    ) -> [FloatTensor<Self>; 8];
 }
 
 /// Says whether `device` runs the loops of this module: whether it is burn's Flex.
@@ -147,6 +138,12 @@ pub(crate) fn runs_natively(device: &Device) -> bool {
 }
 
 /// Adds the parts of a parallel sum in their order, so that the result does not depend on threads.
-fn sum_in_order(parts: &[Vec<f32>], size: usize) -> Vec<f32> {
-    (0..size).map(|i| parts.iter().map(|part| f64::from(part[i])).sum::<f64>() as f32).collect()
+fn sum_in_order<P: AsRef<[f32]>>(parts: &[P], size: usize) -> Vec<f32> {
+    let mut total = vec![0.0f64; size];
+    for part in parts {
+        for (t, p) in total.iter_mut().zip(part.as_ref()) {
+            *t += f64::from(*p);
+        }
+    }
+    total.into_iter().map(|v| v as f32).collect()
 }

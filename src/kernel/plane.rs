@@ -33,12 +33,12 @@ impl Plane {
     }
 
     /// Lanes from a row to the next.
-    fn stride(&self) -> usize {
+    pub(super) fn stride(&self) -> usize {
         self.width + 2 * self.border
     }
 
     /// Where row `y` of the frame lies in the plane.
-    fn row(&self, y: usize) -> std::ops::Range<usize> {
+    pub(super) fn row(&self, y: usize) -> std::ops::Range<usize> {
         let start = (y + self.border) * self.stride() + self.border;
         start..start + self.width
     }

@@ -1,10 +1,13 @@
 //! The kernels as plain tensor operations: what devices without loops of their own run, and what the
 //! loops are tested against.
 
-use burn::tensor::ops::PadMode;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::ops::{ConvOptions, PadMode};
+use burn::tensor::{Tensor, activation, s};
 
-use super::Activation;
+use super::convolved::{Convolved, Shape};
+use super::expand::Sizes;
+use super::forward::{Activation, Expanded, Norm, SqueezeExcite};
+use super::norm::EPSILON;
 
 /// See [`super::channel_moments`].
 pub fn channel_moments(x: Tensor<2>) -> Tensor<2> {
@@ -22,28 +25,79 @@ pub fn affine(x: Tensor<2>, scale: Tensor<1>, shift: Tensor<1>, activation: Acti
     }
 }
 
-/// See [`super::depthwise_spatial`].
-pub fn depthwise_spatial(x: Tensor<4>, weight: Tensor<3>, stride: usize) -> Tensor<4> {
-    let [channels, kernel, _] = weight.dims();
-    let options =
-        burn::tensor::ops::ConvOptions::new([stride, stride], [kernel / 2, kernel / 2], [1, 1], channels);
-    let weight = weight.reshape([channels, 1, kernel, kernel]);
-    let y = burn::tensor::module::conv2d(x.permute([0, 3, 1, 2]), weight, None, options);
-    y.permute([0, 2, 3, 1])
+/// Normalises by `norm`'s statistics, or by `moments`; then SiLU.
+fn normalize(x: Tensor<2>, moments: Tensor<2>, norm: Norm) -> Tensor<2> {
+    let [mean, variance] =
+        norm.running.unwrap_or_else(|| [0, 1].map(|k| moments.clone().slice(s![k..k + 1, ..]).flatten(0, 1)));
+    let scale = norm.gamma / (variance + EPSILON).sqrt();
+    let shift = norm.beta - mean * scale.clone();
+    affine(x, scale, shift, Activation::Silu)
 }
 
-/// See [`super::depthwise_temporal`].
-pub fn depthwise_temporal(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
-    let [batch, time, pixels, channels] = x.dims();
-    let [_, kernel] = weight.dims();
-    let half = kernel / 2;
+/// See [`super::expand_and_convolve`].
+pub fn expand_and_convolve(
+    x: Tensor<2>,
+    positions: Tensor<2>,
+    weight: Tensor<2>,
+    norm: Norm,
+    kernel: Tensor<3>,
+    sizes: Sizes,
+) -> Expanded {
+    let Sizes { clips, time, height, width, inner, side, stride, .. } = sizes;
+    let y = add_positions(x, positions, [clips, time, height, width]).matmul(weight.transpose());
+    let moments = channel_moments(y.clone());
+    let y = normalize(y, moments.clone(), norm).reshape([clips * time, height, width, inner]);
+    let options = ConvOptions::new([stride, stride], [side / 2, side / 2], [1, 1], inner);
+    let kernel = kernel.reshape([inner, 1, side, side]);
+    let y = burn::tensor::module::conv2d(y.permute([0, 3, 1, 2]), kernel, None, options);
+    let shape = sizes.output();
+    let rows = y.permute([0, 2, 3, 1]).reshape([shape.rows(), inner]);
+    Expanded { convolved: Convolved::from_rows(rows, shape), moments: moments.detach() }
+}
+
+/// Adds to every pixel what `positions` (`[time + height + width, channel]`) say of its place.
+pub fn add_positions(
+    x: Tensor<2>,
+    positions: Tensor<2>,
+    [clips, time, height, width]: [usize; 4],
+) -> Tensor<2> {
+    let [rows, channels] = x.dims();
+    let part = |from: usize, count: usize| positions.clone().slice(s![from..from + count, ..]);
+    let of_time = part(0, time).reshape([1, time, 1, 1, channels]);
+    let of_rows = part(time, height).reshape([1, 1, height, 1, channels]);
+    let of_columns = part(time + height, width).reshape([1, 1, 1, width, channels]);
+    let x = x.reshape([clips, time, height, width, channels]);
+    (x + (of_time + of_rows + of_columns)).reshape([rows, channels])
+}
+
+/// See [`super::convolve_time`].
+pub fn convolve_time(x: Convolved, norm: Norm, kernel: Tensor<2>) -> Convolved {
+    let shape = x.shape();
+    let Shape { clips, time, pixels, channels } = shape;
+    let x = normalize(x.rows(), x.moments(), norm).reshape([clips, time, pixels, channels]);
+    let [_, taps] = kernel.dims();
+    let half = taps / 2;
     let padded = x.pad([(0, 0), (half, half), (0, 0), (0, 0)], PadMode::Constant(0.0));
-    (0..kernel)
+    let y = (0..taps)
         .map(|k| {
-            let frames = padded.clone().slice([0..batch, k..k + time, 0..pixels, 0..channels]);
-            let tap: Tensor<1> = weight.clone().slice([0..channels, k..k + 1]).reshape([channels]);
+            let frames = padded.clone().slice(s![.., k..k + time, .., ..]);
+            let tap: Tensor<1> = kernel.clone().slice(s![.., k..k + 1]).reshape([channels]);
             frames * tap.unsqueeze()
         })
         .reduce(|sum, part| sum + part)
-        .expect("a kernel has at least one tap")
+        .expect("a kernel has at least one tap");
+    Convolved::from_rows(y.reshape([shape.rows(), channels]), shape)
+}
+
+/// See [`super::excite_and_project`].
+pub fn excite_and_project(x: Convolved, norm: Norm, excite: SqueezeExcite, weight: Tensor<2>) -> Tensor<2> {
+    let shape = x.shape();
+    let Shape { clips, time, pixels, channels } = shape;
+    let x = normalize(x.rows(), x.moments(), norm).reshape([clips, time * pixels, channels]);
+    let mean = x.clone().mean_dim(1).reshape([clips, channels]);
+    let hidden = activation::silu(mean.matmul(excite.reduce.transpose()) + excite.reduce_bias.unsqueeze());
+    let scale =
+        activation::sigmoid(hidden.matmul(excite.expand.transpose()) + excite.expand_bias.unsqueeze());
+    let y = (x * scale.unsqueeze_dim::<3>(1)).reshape([shape.rows(), channels]);
+    y.matmul(weight.transpose())
 }

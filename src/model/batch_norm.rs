@@ -1,16 +1,14 @@
 //! Batch normalisation over rows, channels-last, with the activation that follows it.
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, s};
 
 use super::checkpoint::Checkpoint;
 use super::pass::Pass;
 use super::tensors;
 use crate::error::Result;
-use crate::kernel::{self, Activation};
+use crate::kernel::{self, Activation, Convolved, EPSILON};
 
-/// Added to the variance. PyTorch's default.
-pub(super) const EPSILON: f64 = 1e-5;
 /// Weight of a new batch in the running statistics. PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 
@@ -53,20 +51,43 @@ impl BatchNorm {
         kernel::affine(x, scale, shift, activation)
     }
 
+    /// Its parameters, for an operator that runs it together with its neighbours: with the running
+    /// statistics unless `pass` trains.
+    pub fn parameters(&self, pass: &Pass) -> kernel::Norm {
+        let running =
+            (!pass.is_training()).then(|| [self.running_mean.value_sync(), self.running_var.value_sync()]);
+        kernel::Norm { gamma: self.gamma.val(), beta: self.beta.val(), running }
+    }
+
     /// Finds the batch's mean and biased variance and moves the running ones towards them.
     fn batch_statistics(&self, x: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
-        let [rows, channels] = x.dims();
+        let [rows, _] = x.dims();
         let moments = kernel::channel_moments(x);
-        let mean: Tensor<1> = moments.clone().slice([0..1, 0..channels]).reshape([channels]);
-        let variance: Tensor<1> = moments.slice([1..2, 0..channels]).reshape([channels]);
+        self.track(moments.clone().detach(), rows);
+        let part = |k: usize| moments.clone().slice(s![k..k + 1, ..]).flatten(0, 1);
+        (part(0), part(1))
+    }
+
+    /// Moves the running statistics towards those of a convolution's output, if `pass` trains.
+    pub fn track_convolved(&self, x: &Convolved, pass: &Pass) {
+        if pass.is_training() {
+            self.track(x.clone().detach().moments(), x.shape().rows());
+        }
+    }
+
+    /// Moves the running statistics towards those of a batch of `rows` rows.
+    ///
+    /// # Shapes
+    /// - `moments`: `[2, channel]`, without a history
+    pub fn track(&self, moments: Tensor<2>, rows: usize) {
         // The running variance is unbiased, the one that normalises is not.
         let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
-        let moved = |state: &RunningState<Tensor<1>>, new: Tensor<1>| {
+        for (k, (state, factor)) in
+            [(&self.running_mean, 1.0), (&self.running_var, unbiased)].into_iter().enumerate()
+        {
+            let new: Tensor<1> = moments.clone().slice(s![k..k + 1, ..]).flatten(0, 1);
             let old = state.value_sync();
-            state.update(old * (1.0 - MOMENTUM) + new * MOMENTUM);
-        };
-        moved(&self.running_mean, mean.clone().detach());
-        moved(&self.running_var, variance.clone().detach() * unbiased);
-        (mean, variance)
+            state.update(old * (1.0 - MOMENTUM) + new * (MOMENTUM * factor));
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::positional_encoding::PositionalEncoding;
 use super::squeeze_excite::SqueezeExcite;
 use super::{shortcut, tensors};
 use crate::error::Result;
-use crate::kernel::{self, Activation};
+use crate::kernel::{self, Activation, Convolved};
 
 /// Kernels of a depthwise convolution over space: `[channel, kernel, kernel]`.
 #[derive(Module, Debug)]
@@ -86,25 +86,38 @@ impl InvertedResidual {
     /// - `x`: `[grid rows, in]`
     /// - output: `[out rows, out]`, with the grid of its rows
     pub fn forward(&self, x: Tensor<2>, grid: Grid, pass: &Pass) -> (Tensor<2>, Grid) {
-        let Grid { batch, time, height, width } = grid;
         let out = grid.strided(self.stride);
-        let x = self.positional.forward(x, grid);
+        let [_, channels] = x.dims();
+        let positions = self.positional.positions(grid, channels);
 
-        let y = self.expand.forward(x.clone(), 1);
-        let y = self.expand_norm.forward(y, Activation::Silu, pass);
-        let [_, inner] = y.dims();
-        let y = y.reshape([batch * time, height, width, inner]);
-        let y = kernel::depthwise_spatial(y, self.spatial.weight.val(), self.stride);
-        let y = self.spatial_norm.forward(y.reshape([out.rows(), inner]), Activation::Silu, pass);
-        let y = y.reshape([batch, time, out.height * out.width, inner]);
-        let y = kernel::depthwise_temporal(y, self.temporal.weight.val());
-        let y = self.temporal_norm.forward(y.reshape([out.rows(), inner]), Activation::Silu, pass);
-        let y = self.squeeze_excite.forward(y, batch);
-        let y = self.project_norm.forward(self.project.forward(y, 1), Activation::None, pass);
+        let y = self.expand_and_convolve(x.clone(), positions.clone(), grid, pass);
+        let y = kernel::convolve_time(y, self.spatial_norm.parameters(pass), self.temporal.weight.val());
+        self.temporal_norm.track_convolved(&y, pass);
+        let norm = self.temporal_norm.parameters(pass);
+        let excite = self.squeeze_excite.parameters();
+        let y = kernel::excite_and_project(y, norm, excite, self.project.weight());
+        let y = self.project_norm.forward(y, Activation::None, pass);
         let [_, width_out] = y.dims();
-        let y = pass.drop_path(y, batch, self.drop_path_rate);
+        let y = pass.drop_path(y, grid.batch, self.drop_path_rate);
 
+        let x =
+            kernel::reference::add_positions(x, positions, [grid.batch, grid.time, grid.height, grid.width]);
         let around = shortcut::tile(shortcut::downsample(x, grid, out), width_out);
         (y + self.shortcut_norm.forward(around, Activation::None, pass), out)
+    }
+
+    fn expand_and_convolve(&self, x: Tensor<2>, positions: Tensor<2>, grid: Grid, pass: &Pass) -> Convolved {
+        let (weight, kernel) = (self.expand.weight(), self.spatial.weight.val());
+        let Grid { batch: clips, time, height, width } = grid;
+        let ([inner, channels], [_, side, _]) = (weight.dims(), kernel.dims());
+        let sizes = kernel::Sizes { clips, time, height, width, channels, inner, side, stride: self.stride };
+        let norm = self.expand_norm.parameters(pass);
+        let kernel::Expanded { convolved, moments } =
+            kernel::expand_and_convolve(x, positions, weight, norm, kernel, sizes);
+        if pass.is_training() {
+            self.expand_norm.track(moments, grid.rows());
+        }
+        self.spatial_norm.track_convolved(&convolved, pass);
+        convolved
     }
 }

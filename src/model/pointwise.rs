@@ -24,6 +24,11 @@ impl Pointwise {
         Ok(Self { weight: Param::from_tensor(weight) })
     }
 
+    /// Its weights: `[out, in / groups]`.
+    pub fn weight(&self) -> Tensor<2> {
+        self.weight.val()
+    }
+
     /// See [`grouped`].
     pub fn forward(&self, x: Tensor<2>, groups: usize) -> Tensor<2> {
         grouped(x, self.weight.val(), groups)
@@ -48,6 +53,11 @@ impl BiasedPointwise {
         let weight = tensors::take(source, &format!("{name}.weight"), device)?;
         let bias = tensors::take(source, &format!("{name}.bias"), device)?;
         Ok(Self { weight: Param::from_tensor(weight), bias: Param::from_tensor(bias) })
+    }
+
+    /// Its weights, `[out, in / groups]`, and biases, `[out]`.
+    pub fn parameters(&self) -> (Tensor<2>, Tensor<1>) {
+        (self.weight.val(), self.bias.val())
     }
 
     /// Maps channels of groups of inputs to groups of outputs, and adds the bias.

@@ -1,7 +1,8 @@
 //! Sinusoidal position in time, height and width, added before each block.
 
 use burn::module::{Module, RunningState};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::ops::PadMode;
+use burn::tensor::{Device, Int, Tensor, s};
 
 use super::checkpoint::Checkpoint;
 use super::grid::Grid;
@@ -26,36 +27,22 @@ impl PositionalEncoding {
         Ok(Self { inv_freq: RunningState::new(inv_freq) })
     }
 
-    /// Adds the encoding to every clip.
+    /// Computes what is added at each frame, row and column: for time, height and width in turn the sines,
+    /// then the cosines, each in channels of its own; cut to `channels`.
     ///
     /// # Shapes
-    /// - `x`, output: `[batch * time * height * width, channel]`
-    pub fn forward(&self, x: Tensor<2>, grid: Grid) -> Tensor<2> {
-        let [rows, channels] = x.dims();
-        let position = self.encode(grid, channels, &x.device()).unsqueeze();
-        (x.reshape([grid.batch, rows / grid.batch, channels]) + position).reshape([rows, channels])
-    }
-
-    /// Computes the encoding: for time, height and width the sines, then the cosines; cut to `channels`.
-    ///
-    /// # Shapes
-    /// - output: `[time * height * width, channel]`
-    fn encode(&self, grid: Grid, channels: usize, device: &Device) -> Tensor<2> {
-        let Grid { time, height, width, .. } = grid;
+    /// - output: `[time + height + width, channel]`, zero in the channels of the other axes
+    pub fn positions(&self, grid: Grid, channels: usize) -> Tensor<2> {
         let inv_freq = self.inv_freq.value_sync().inner();
-        let [half] = inv_freq.dims();
-        let axis = |length: usize| {
-            let position = Tensor::<1, Int>::arange(0..length as i64, &device.clone().inner()).float();
+        let (device, [half]) = (inv_freq.device(), inv_freq.dims());
+        let axis = |length: usize, before: usize| {
+            let position = Tensor::<1, Int>::arange(0..length as i64, &device).float();
             let angle = position.unsqueeze_dim::<2>(1) * inv_freq.clone().unsqueeze();
-            Tensor::cat(vec![angle.clone().sin(), angle.cos()], 1)
+            let own = Tensor::cat(vec![angle.clone().sin(), angle.cos()], 1);
+            let after = 4 * half - before;
+            own.pad([(0, 0), (before, after)], PadMode::Constant(0.0)).slice(s![.., 0..channels])
         };
-        let shape = [time, height, width, 2 * half];
-        let parts = vec![
-            axis(time).reshape([time, 1, 1, 2 * half]).expand(shape),
-            axis(height).reshape([1, height, 1, 2 * half]).expand(shape),
-            axis(width).reshape([1, 1, width, 2 * half]).expand(shape),
-        ];
-        let all = Tensor::cat(parts, 3).reshape([time * height * width, 6 * half]);
-        all.slice([0..time * height * width, 0..channels])
+        let axes = vec![axis(grid.time, 0), axis(grid.height, 2 * half), axis(grid.width, 4 * half)];
+        Tensor::cat(axes, 0)
     }
 }

@@ -1,11 +1,12 @@
 //! Scales channels by what the whole clip says of them.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::Device;
 
 use super::checkpoint::Checkpoint;
 use super::pointwise::BiasedPointwise;
 use crate::error::Result;
+use crate::kernel;
 
 /// Mean over time and space, reduce, SiLU, expand, sigmoid, multiply.
 #[derive(Module, Debug)]
@@ -26,16 +27,10 @@ impl SqueezeExcite {
         })
     }
 
-    /// Scales the channels of each clip.
-    ///
-    /// # Shapes
-    /// - `x`, output: `[batch * row, channel]`
-    pub fn forward(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
-        let [rows, channels] = x.dims();
-        let x: Tensor<3> = x.reshape([batch, rows / batch, channels]);
-        let mean = x.clone().mean_dim(1).reshape([batch, channels]);
-        let hidden = activation::silu(self.reduce.forward(mean, 1));
-        let scale = activation::sigmoid(self.expand.forward(hidden, 1));
-        (x * scale.unsqueeze_dim::<3>(1)).reshape([rows, channels])
+    /// Its parameters, for the operator that runs it together with the projection behind it.
+    pub fn parameters(&self) -> kernel::SqueezeExcite {
+        let ((reduce, reduce_bias), (expand, expand_bias)) =
+            (self.reduce.parameters(), self.expand.parameters());
+        kernel::SqueezeExcite { reduce, reduce_bias, expand, expand_bias }
     }
 }

@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use super::config::TrainConfig;
 use super::ema::Ema;
 use super::schedule::Schedule;
+use crate::kernel;
 use crate::model::checkpoint::Tensors;
 use crate::model::{DwiseNeuro, Pass, loss};
 
@@ -92,6 +93,13 @@ impl Trainer {
     /// The moving average: parameters and buffers.
     pub fn average(&self) -> Tensors {
         self.ema.export()
+    }
+}
+
+impl Drop for Trainer {
+    /// The next training may have other sizes.
+    fn drop(&mut self) {
+        kernel::buffer::release();
     }
 }
 

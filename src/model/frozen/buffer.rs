@@ -3,48 +3,10 @@
 //! A fresh allocation of this size comes from the system page by page, which would take longer than the
 //! arithmetic; these ask for huge pages and wait for the next clip.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-use memmap2::MmapMut;
-
 use super::plan::Plan;
-use crate::kernel::lane::Lane;
-
-/// Lanes in anonymous memory, zero at first.
-#[derive(Debug, Default)]
-pub struct Buffer {
-    memory: Option<MmapMut>,
-}
-
-impl Buffer {
-    /// Asks the system for memory, in huge pages where it has them.
-    fn new(lanes: usize) -> Self {
-        let bytes = lanes * size_of::<Lane>();
-        let memory = (bytes > 0).then(|| {
-            let memory = MmapMut::map_anon(bytes).expect("anonymous memory");
-            // Only a hint: without huge pages it works as well, slower.
-            #[cfg(target_os = "linux")]
-            let _ = memory.advise(memmap2::Advice::HugePage);
-            memory
-        });
-        Self { memory }
-    }
-}
-
-impl Deref for Buffer {
-    type Target = [Lane];
-
-    fn deref(&self) -> &[Lane] {
-        self.memory.as_deref().map_or(&[], bytemuck::cast_slice)
-    }
-}
-
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [Lane] {
-        self.memory.as_deref_mut().map_or(&mut [], bytemuck::cast_slice_mut)
-    }
-}
+use crate::kernel::buffer::Buffer;
 
 /// What a block leaves behind for its gradient, before the activations: `[lane, time, pixel]` lanes.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Takes arrays out of a checkpoint and folds batch norms into what is next to them, in f64.
 
+use crate::kernel::EPSILON;
 use crate::kernel::lane::{self, Lane, WIDTH};
-use crate::model::batch_norm::EPSILON;
 use crate::model::checkpoint::{Checkpoint, NamedTensor};
 
 /// A batch norm with its running statistics: `x * scale + shift`.
