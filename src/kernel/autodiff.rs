@@ -8,6 +8,7 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend};
 
 use super::convolved::Shape;
 use super::expand::Sizes;
+use super::join::JoinSizes;
 use super::norm::Running;
 use super::{KernelGradients, KernelOps};
 
@@ -106,6 +107,20 @@ impl<B: KernelOps + KernelGradients> Backward<B, 8> for Project {
     }
 }
 
+#[derive(Debug)]
+struct Join;
+
+impl<B: KernelOps + KernelGradients> Backward<B, 6> for Join {
+    type State = ([FloatTensor<B>; 7], [FloatTensor<B>; 2], Vec<f32>, [Running; 2], JoinSizes);
+
+    fn backward(self, ops: Ops<Self::State, 6>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (inputs, moments, kept, running, sizes) = ops.state;
+        let found = B::join_backward(inputs, moments, kept, running, sizes, grad);
+        register!(ops.parents, found.map(Some), grads);
+    }
+}
+
 impl<B: Backend + KernelOps + KernelGradients, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     fn channel_moments(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [x.node()];
@@ -193,5 +208,38 @@ impl<B: Backend + KernelOps + KernelGradients, C: CheckpointStrategy> KernelOps 
         let kept = [means.clone(), scales.clone()];
         let out = tracked!(Project, nodes, out, (inputs, kept, running, shape));
         (out, Self::from_inner(means), Self::from_inner(scales))
+    }
+
+    fn join(
+        y: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        shortcut_gamma: FloatTensor<Self>,
+        shortcut_beta: FloatTensor<Self>,
+        positions: FloatTensor<Self>,
+        kept: Vec<f32>,
+        running: [Running; 2],
+        sizes: JoinSizes,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = [&y, &x, &gamma, &beta, &shortcut_gamma, &shortcut_beta].map(|t| t.node());
+        let inputs = [y, x, gamma, beta, shortcut_gamma, shortcut_beta, positions];
+        let inputs = inputs.map(|t| t.into_primitive());
+        let [y, x, gamma, beta, shortcut_gamma, shortcut_beta, positions] = inputs.clone();
+        let (out, path, around) = B::join(
+            y,
+            x,
+            gamma,
+            beta,
+            shortcut_gamma,
+            shortcut_beta,
+            positions,
+            kept.clone(),
+            running.clone(),
+            sizes,
+        );
+        let moments = [path.clone(), around.clone()];
+        let out = tracked!(Join, nodes, out, (inputs, moments, kept, running, sizes));
+        (out, Self::from_inner(path), Self::from_inner(around))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use memmap2::MmapMut;
 
-use super::lane::Lane;
+use super::lane::{self, Lane};
 
 /// Lanes below which the system's allocator does as well.
 const SMALL: usize = 1 << 13;
@@ -76,6 +76,16 @@ impl Recycled {
         let found = waiting.iter().position(|buffer| buffer.len() == lanes).map(|at| waiting.swap_remove(at));
         drop(waiting);
         Self(Storage::Large(found.unwrap_or_else(|| Buffer::new(lanes))))
+    }
+
+    /// Takes memory for this many values, filled up to whole lanes.
+    pub fn of_values(values: usize) -> Self {
+        Self::new(lane::count(values))
+    }
+
+    /// The first `count` values.
+    pub fn values_mut(&mut self, count: usize) -> &mut [f32] {
+        &mut bytemuck::cast_slice_mut(self)[..count]
     }
 }
 

@@ -11,22 +11,41 @@ const ROWS: usize = 256;
 
 /// Computes means, then variances, of the channels of `x` (`[row, channel]`).
 pub fn forward(x: &[f32], channels: usize) -> Vec<f32> {
-    let parts: Vec<(usize, Vec<f32>, Vec<f32>)> = x
-        .par_chunks(ROWS * channels)
-        .map(|rows| {
-            let (mut mean, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
-            chunk_moments(rows, &mut mean, &mut squares);
-            (rows.len() / channels, mean, squares)
-        })
-        .collect();
+    let parts: Vec<Rows> = x.par_chunks(ROWS * channels).map(|rows| chunk_moments(rows, channels)).collect();
+    merge(&parts, channels)
+}
+
+/// What some rows say of each channel.
+pub struct Rows {
+    count: usize,
+    mean: Vec<f32>,
+    squares: Vec<f32>,
+}
+
+/// Finds mean and squared distances from it of the channels of some rows.
+pub fn chunk_moments(rows: &[f32], channels: usize) -> Rows {
+    let (mut mean, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
+    for rows in rows.chunks(ROWS * channels) {
+        add_rows(rows, &mut mean);
+    }
+    let count = rows.len() / channels;
+    mean.iter_mut().for_each(|m| *m /= count as f32);
+    for rows in rows.chunks(ROWS * channels) {
+        add_squares(rows, &mean, &mut squares);
+    }
+    Rows { count, mean, squares }
+}
+
+/// Merges parts in their order: means, then variances.
+pub fn merge<'a>(parts: impl IntoIterator<Item = &'a Rows>, channels: usize) -> Vec<f32> {
     let (mut count, mut mean, mut squares) = (0.0f64, vec![0.0f64; channels], vec![0.0f64; channels]);
-    for (rows, part_mean, part_squares) in &parts {
-        let rows = *rows as f64;
+    for part in parts {
+        let rows = part.count as f64;
         let total = count + rows;
         for c in 0..channels {
-            let delta = f64::from(part_mean[c]) - mean[c];
+            let delta = f64::from(part.mean[c]) - mean[c];
             mean[c] += delta * rows / total;
-            squares[c] += f64::from(part_squares[c]) + delta * delta * count * rows / total;
+            squares[c] += f64::from(part.squares[c]) + delta * delta * count * rows / total;
         }
         count = total;
     }
@@ -35,19 +54,18 @@ pub fn forward(x: &[f32], channels: usize) -> Vec<f32> {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
-fn chunk_moments(rows: &[f32], mean: &mut [f32], squares: &mut [f32]) {
-    let channels = mean.len();
-    for row in rows.chunks_exact(channels) {
-        for (m, v) in mean.iter_mut().zip(row) {
+fn add_rows(rows: &[f32], total: &mut [f32]) {
+    for row in rows.chunks_exact(total.len()) {
+        for (m, v) in total.iter_mut().zip(row) {
             *m += v;
         }
     }
-    let scale = channels as f32 / rows.len() as f32;
-    for m in mean.iter_mut() {
-        *m *= scale;
-    }
-    for row in rows.chunks_exact(channels) {
-        for ((s, v), m) in squares.iter_mut().zip(row).zip(mean.iter()) {
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2+fma"))]
+fn add_squares(rows: &[f32], mean: &[f32], squares: &mut [f32]) {
+    for row in rows.chunks_exact(mean.len()) {
+        for ((s, v), m) in squares.iter_mut().zip(row).zip(mean) {
             *s += (v - m) * (v - m);
         }
     }

@@ -3,17 +3,18 @@
 use std::borrow::Cow;
 
 use burn::backend::Flex;
-use burn::backend::flex::FlexTensor;
+use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{AllocationProperty, Bytes, DType, Shape as TensorShape, TensorData};
 
 use super::buffer::Recycled;
 use super::convolved::Shape;
 use super::expand::{self, Sizes};
+use super::join::{self, JoinSizes};
 use super::lane::{Lane, WIDTH};
 use super::norm::Running;
 use super::squeeze::Network;
 use super::{KernelGradients, KernelOps, expand_gradient, project, project_gradient, temporal};
-use super::{affine_silu, channel_moments};
+use super::{affine_silu, channel_moments, join_gradient};
 
 fn tensor(values: Vec<f32>, shape: impl Into<TensorShape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
@@ -31,8 +32,13 @@ fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
 /// own memory need not be.
 fn packed_tensor(lanes: Recycled) -> FlexTensor {
     let shape = [lanes.len(), WIDTH];
-    let bytes = Bytes::from_shared(bytes::Bytes::from_owner(lanes), AllocationProperty::Other);
-    FlexTensor::from_data(TensorData::from_bytes(bytes, shape, DType::F32))
+    recycled_tensor(lanes, shape)
+}
+
+/// Wraps values that lie in recycled memory, which may be longer.
+fn recycled_tensor(values: Recycled, shape: impl Into<TensorShape>) -> FlexTensor {
+    let bytes = Bytes::from_shared(bytes::Bytes::from_owner(values), AllocationProperty::Other);
+    FlexTensor::new(bytes, Layout::contiguous(shape.into()), DType::F32)
 }
 
 /// Takes a packed tensor out; copies it only if somebody else made it and it lies askew in memory.
@@ -60,6 +66,11 @@ fn expand_inputs(tensors: &[FlexTensor; 6]) -> expand::Inputs<'_> {
 fn network(tensors: &[FlexTensor; 8]) -> Network<'_> {
     let [_, _, _, reduce, reduce_bias, expand, expand_bias, _] = tensors.each_ref().map(slice);
     Network { reduce, reduce_bias, expand, expand_bias }
+}
+
+fn join_inputs<'a>(tensors: &'a [FlexTensor; 7], kept: &'a [f32]) -> join::Inputs<'a> {
+    let [y, x, gamma, beta, shortcut_gamma, shortcut_beta, positions] = tensors.each_ref().map(slice);
+    join::Inputs { y, x, positions, gamma: [gamma, shortcut_gamma], beta: [beta, shortcut_beta], kept }
 }
 
 impl KernelOps for Flex {
@@ -128,10 +139,31 @@ impl KernelOps for Flex {
         let out = project::forward(inputs, shape);
         let by_clip = [shape.clips, shape.channels];
         (
-            tensor(out.rows, [shape.rows(), inputs.outputs(shape)]),
+            recycled_tensor(out.rows, [shape.rows(), inputs.outputs(shape)]),
             tensor(out.means, by_clip),
             tensor(out.scales, by_clip),
         )
+    }
+
+    fn join(
+        y: FlexTensor,
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        shortcut_gamma: FlexTensor,
+        shortcut_beta: FlexTensor,
+        positions: FlexTensor,
+        kept: Vec<f32>,
+        running: [Running; 2],
+        sizes: JoinSizes,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let inputs = contiguous([y, x, gamma, beta, shortcut_gamma, shortcut_beta, positions]);
+        let inputs = join_inputs(&inputs, &kept);
+        let moments = join::moments(inputs, sizes);
+        let norms = join::norms(inputs, &running, moments.each_ref().map(|m| &m[..]), sizes.outputs);
+        let out = join::forward(inputs, &norms, sizes);
+        let [path, shortcut] = moments.map(|moments| tensor(moments, [2, sizes.outputs]));
+        (recycled_tensor(out, [sizes.rows(), sizes.outputs]), path, shortcut)
     }
 }
 
@@ -234,5 +266,27 @@ impl KernelGradients for Flex {
             tensor(network.expand_bias, expand_bias),
             tensor(found.weight, weight),
         ]
+    }
+
+    fn join_backward(
+        inputs: [FlexTensor; 7],
+        moments: [FlexTensor; 2],
+        kept: Vec<f32>,
+        running: [Running; 2],
+        sizes: JoinSizes,
+        grad: FlexTensor,
+    ) -> [FlexTensor; 6] {
+        let (tensors, grad) = (contiguous(inputs), grad.to_contiguous());
+        let inputs = join_inputs(&tensors, &kept);
+        let norms = join::norms(inputs, &running, moments.each_ref().map(slice), sizes.outputs);
+        let batch = running.each_ref().map(Option::is_none);
+        let found = join_gradient::backward(inputs, &norms, batch, slice(&grad), sizes);
+        let [path, shortcut] = found.norms;
+        let parameters = [path.gamma, path.beta, shortcut.gamma, shortcut.beta];
+        let [gamma, beta, shortcut_gamma, shortcut_beta] =
+            parameters.map(|values| tensor(values, [sizes.outputs]));
+        let y = recycled_tensor(found.y, [sizes.rows(), sizes.outputs]);
+        let x = tensor(found.x, dims::<2>(&tensors[1]));
+        [y, x, gamma, beta, shortcut_gamma, shortcut_beta]
     }
 }

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 
 use super::convolved::{Convolved, Shape};
 use super::expand::Sizes;
+use super::join::JoinSizes;
 use super::norm::Running;
 use super::{KernelOps, reference, runs_natively};
 
@@ -56,6 +57,16 @@ pub struct Expanded {
     /// Mean and biased variance of the expanded channels, for running statistics: no gradient follows
     /// them. `[2, inner]`
     pub moments: Tensor<2>,
+}
+
+/// What [`join`] returns.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// `[clip * time * pixel, output]`
+    pub rows: Tensor<2>,
+    /// Mean and biased variance of the path's channels and of the shortcut's, for running statistics: no
+    /// gradient follows them. `[2, output]` each.
+    pub moments: [Tensor<2>; 2],
 }
 
 /// Computes mean and biased variance of every channel over all other axes.
@@ -176,4 +187,40 @@ pub fn excite_and_project(x: Convolved, norm: Norm, excite: SqueezeExcite, weigh
         shape,
     );
     Tensor::from_dispatch(rows)
+}
+
+/// Ends a block: normalises `y`, times `kept` for each clip, plus the shortcut, normalised. The shortcut is
+/// `x` with positions added, downsampled to the nearest pixels, its channels repeated to the width of `y`.
+///
+/// # Shapes
+/// - `y`: `[clip * time * pixel, output]`
+/// - `x`: `[clip * time * height * width, channel]`
+/// - `positions`: `[time + height + width, channel]`; no gradient follows them
+/// - `kept`: `[clip]`
+pub fn join(
+    y: Tensor<2>,
+    x: Tensor<2>,
+    positions: Tensor<2>,
+    norms: [Norm; 2],
+    kept: Vec<f32>,
+    sizes: JoinSizes,
+) -> Joined {
+    if !runs_natively(&y.device()) {
+        return reference::join(y, x, positions, norms, kept, sizes);
+    }
+    let running = norms.each_ref().map(Norm::running);
+    let [norm, shortcut] = norms;
+    let (rows, path, around) = Dispatch::join(
+        y.into_dispatch(),
+        x.into_dispatch(),
+        norm.gamma.into_dispatch(),
+        norm.beta.into_dispatch(),
+        shortcut.gamma.into_dispatch(),
+        shortcut.beta.into_dispatch(),
+        positions.into_dispatch(),
+        kept,
+        running,
+        sizes,
+    );
+    Joined { rows: Tensor::from_dispatch(rows), moments: [path, around].map(Tensor::from_dispatch) }
 }

@@ -13,6 +13,8 @@ mod expand;
 mod expand_gradient;
 mod flex;
 mod forward;
+mod join;
+mod join_gradient;
 pub(crate) mod lane;
 pub(crate) mod lane_product;
 mod moments_of_inputs;
@@ -22,6 +24,7 @@ pub(crate) mod product;
 mod project;
 mod project_gradient;
 pub mod reference;
+pub mod shortcut;
 pub(crate) mod silu;
 mod squeeze;
 mod temporal;
@@ -34,9 +37,10 @@ use burn::tensor::Device;
 pub use convolved::{Convolved, Shape};
 pub use expand::Sizes;
 pub use forward::{
-    Activation, Expanded, Norm, SqueezeExcite, affine, channel_moments, convolve_time, excite_and_project,
-    expand_and_convolve,
+    Activation, Expanded, Joined, Norm, SqueezeExcite, affine, channel_moments, convolve_time,
+    excite_and_project, expand_and_convolve, join,
 };
+pub use join::JoinSizes;
 pub use norm::{EPSILON, Running};
 
 /// Operators with loops of their own; forward. Packed tensors are described by [`Shape`].
@@ -88,6 +92,20 @@ pub trait KernelOps: Backend {
         running: Running,
         shape: Shape,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    /// See [`join`]. Also returns the moments of path and shortcut, without gradients of their own.
+    #[allow(clippy::too_many_arguments)] // They are the operator's tensors.
+    fn join(
+        y: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        shortcut_gamma: FloatTensor<Self>,
+        shortcut_beta: FloatTensor<Self>,
+        positions: FloatTensor<Self>,
+        kept: Vec<f32>,
+        running: [Running; 2],
+        sizes: JoinSizes,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// Gradients of [`KernelOps`], in the order of the operator's arguments.
@@ -130,6 +148,15 @@ pub trait KernelGradients: Backend {
         shape: Shape,
         grad: FloatTensor<Self>,
     ) -> [FloatTensor<Self>; 8];
+    /// Gradients to all inputs but the positions, which come last. `moments` are path's and shortcut's.
+    fn join_backward(
+        inputs: [FloatTensor<Self>; 7],
+        moments: [FloatTensor<Self>; 2],
+        kept: Vec<f32>,
+        running: [Running; 2],
+        sizes: JoinSizes,
+        grad: FloatTensor<Self>,
+    ) -> [FloatTensor<Self>; 6];
 }
 
 /// Says whether `device` runs the loops of this module: whether it is burn's Flex.

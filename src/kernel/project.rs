@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::buffer::Recycled;
 use super::convolved::Shape;
 use super::lane::{Lane, WIDTH};
 use super::norm::{Norm, Running, add_lane};
@@ -46,10 +47,10 @@ impl Inputs<'_> {
 }
 
 /// What comes out, and what the gradient needs of it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Output {
-    /// `[clip * time * pixel, out]`
-    pub rows: Vec<f32>,
+    /// `[clip * time * pixel, out]`, filled up to whole lanes
+    pub rows: Recycled,
     /// Means of each clip, after the activation: `[clip, channel]`
     pub means: Vec<f32>,
     /// Scales of each clip: `[clip, channel]`
@@ -64,8 +65,9 @@ pub fn forward(inputs: Inputs, shape: Shape) -> Output {
     let scales: Vec<f32> = means.par_chunks(shape.channels).flat_map_iter(|m| network.scales(m)).collect();
     let weights = ScaledWeights::new(inputs.weight, &scales, shape);
     let (width, pixels) = (shape.lanes() * WIDTH, tile_pixels(shape));
-    let mut rows: Vec<f32> = vec![0.0; shape.rows() * weights.outputs];
-    rows.par_chunks_mut(shape.pixels * weights.outputs).enumerate().for_each_init(
+    let mut rows = Recycled::of_values(shape.rows() * weights.outputs);
+    let values = rows.values_mut(shape.rows() * weights.outputs);
+    values.par_chunks_mut(shape.pixels * weights.outputs).enumerate().for_each_init(
         || vec![Lane::ZERO; pixels * shape.lanes()],
         |activated, (frame, rows)| {
             for (tile, out) in rows.chunks_mut(pixels * weights.outputs).enumerate() {

@@ -2,12 +2,14 @@
 //! loops are tested against.
 
 use burn::tensor::ops::{ConvOptions, PadMode};
-use burn::tensor::{Tensor, activation, s};
+use burn::tensor::{Tensor, TensorData, activation, s};
 
 use super::convolved::{Convolved, Shape};
 use super::expand::Sizes;
-use super::forward::{Activation, Expanded, Norm, SqueezeExcite};
+use super::forward::{Activation, Expanded, Joined, Norm, SqueezeExcite};
+use super::join::JoinSizes;
 use super::norm::EPSILON;
+use super::shortcut;
 
 /// See [`super::channel_moments`].
 pub fn channel_moments(x: Tensor<2>) -> Tensor<2> {
@@ -25,13 +27,13 @@ pub fn affine(x: Tensor<2>, scale: Tensor<1>, shift: Tensor<1>, activation: Acti
     }
 }
 
-/// Normalises by `norm`'s statistics, or by `moments`; then SiLU.
-fn normalize(x: Tensor<2>, moments: Tensor<2>, norm: Norm) -> Tensor<2> {
+/// Normalises by `norm`'s statistics, or by `moments`.
+fn normalize(x: Tensor<2>, moments: Tensor<2>, norm: Norm, activation: Activation) -> Tensor<2> {
     let [mean, variance] =
         norm.running.unwrap_or_else(|| [0, 1].map(|k| moments.clone().slice(s![k..k + 1, ..]).flatten(0, 1)));
     let scale = norm.gamma / (variance + EPSILON).sqrt();
     let shift = norm.beta - mean * scale.clone();
-    affine(x, scale, shift, Activation::Silu)
+    affine(x, scale, shift, activation)
 }
 
 /// See [`super::expand_and_convolve`].
@@ -46,7 +48,8 @@ pub fn expand_and_convolve(
     let Sizes { clips, time, height, width, inner, side, stride, .. } = sizes;
     let y = add_positions(x, positions, [clips, time, height, width]).matmul(weight.transpose());
     let moments = channel_moments(y.clone());
-    let y = normalize(y, moments.clone(), norm).reshape([clips * time, height, width, inner]);
+    let y =
+        normalize(y, moments.clone(), norm, Activation::Silu).reshape([clips * time, height, width, inner]);
     let options = ConvOptions::new([stride, stride], [side / 2, side / 2], [1, 1], inner);
     let kernel = kernel.reshape([inner, 1, side, side]);
     let y = burn::tensor::module::conv2d(y.permute([0, 3, 1, 2]), kernel, None, options);
@@ -74,7 +77,7 @@ pub fn add_positions(
 pub fn convolve_time(x: Convolved, norm: Norm, kernel: Tensor<2>) -> Convolved {
     let shape = x.shape();
     let Shape { clips, time, pixels, channels } = shape;
-    let x = normalize(x.rows(), x.moments(), norm).reshape([clips, time, pixels, channels]);
+    let x = normalize(x.rows(), x.moments(), norm, Activation::Silu).reshape([clips, time, pixels, channels]);
     let [_, taps] = kernel.dims();
     let half = taps / 2;
     let padded = x.pad([(0, 0), (half, half), (0, 0), (0, 0)], PadMode::Constant(0.0));
@@ -93,11 +96,34 @@ pub fn convolve_time(x: Convolved, norm: Norm, kernel: Tensor<2>) -> Convolved {
 pub fn excite_and_project(x: Convolved, norm: Norm, excite: SqueezeExcite, weight: Tensor<2>) -> Tensor<2> {
     let shape = x.shape();
     let Shape { clips, time, pixels, channels } = shape;
-    let x = normalize(x.rows(), x.moments(), norm).reshape([clips, time * pixels, channels]);
+    let x =
+        normalize(x.rows(), x.moments(), norm, Activation::Silu).reshape([clips, time * pixels, channels]);
     let mean = x.clone().mean_dim(1).reshape([clips, channels]);
     let hidden = activation::silu(mean.matmul(excite.reduce.transpose()) + excite.reduce_bias.unsqueeze());
     let scale =
         activation::sigmoid(hidden.matmul(excite.expand.transpose()) + excite.expand_bias.unsqueeze());
     let y = (x * scale.unsqueeze_dim::<3>(1)).reshape([shape.rows(), channels]);
     y.matmul(weight.transpose())
+}
+
+/// See [`super::join`].
+pub fn join(
+    y: Tensor<2>,
+    x: Tensor<2>,
+    positions: Tensor<2>,
+    norms: [Norm; 2],
+    kept: Vec<f32>,
+    sizes: JoinSizes,
+) -> Joined {
+    let JoinSizes { clips, time, height, width, channels, outputs, .. } = sizes;
+    let x = add_positions(x, positions, [clips, time, height, width]);
+    let x = shortcut::downsample(x.reshape([clips * time, height, width, channels]), sizes.reached());
+    let x = shortcut::tile(x.reshape([sizes.rows(), channels]), outputs);
+    let moments = [channel_moments(y.clone()), channel_moments(x.clone())];
+    let [norm, shortcut] = norms;
+    let kept = Tensor::<2>::from_data(TensorData::new(kept, [clips, 1]), &y.device());
+    let y = normalize(y, moments[0].clone(), norm, Activation::None);
+    let y = (y.reshape([clips, sizes.rows() / clips * outputs]) * kept).reshape([sizes.rows(), outputs]);
+    let rows = y + normalize(x, moments[1].clone(), shortcut, Activation::None);
+    Joined { rows, moments: moments.map(Tensor::detach) }
 }

@@ -8,9 +8,8 @@ use super::checkpoint::Checkpoint;
 use super::config::ModelConfig;
 use super::pass::Pass;
 use super::pointwise::Pointwise;
-use super::shortcut;
 use crate::error::Result;
-use crate::kernel::Activation;
+use crate::kernel::{Activation, shortcut};
 
 #[derive(Module, Debug)]
 struct CortexLayer {

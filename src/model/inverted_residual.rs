@@ -11,9 +11,9 @@ use super::pass::Pass;
 use super::pointwise::Pointwise;
 use super::positional_encoding::PositionalEncoding;
 use super::squeeze_excite::SqueezeExcite;
-use super::{shortcut, tensors};
+use super::tensors;
 use crate::error::Result;
-use crate::kernel::{self, Activation, Convolved};
+use crate::kernel::{self, Convolved, JoinSizes, Joined};
 
 /// Kernels of a depthwise convolution over space: `[channel, kernel, kernel]`.
 #[derive(Module, Debug)]
@@ -86,24 +86,14 @@ impl InvertedResidual {
     /// - `x`: `[grid rows, in]`
     /// - output: `[out rows, out]`, with the grid of its rows
     pub fn forward(&self, x: Tensor<2>, grid: Grid, pass: &Pass) -> (Tensor<2>, Grid) {
-        let out = grid.strided(self.stride);
         let [_, channels] = x.dims();
         let positions = self.positional.positions(grid, channels);
-
         let y = self.expand_and_convolve(x.clone(), positions.clone(), grid, pass);
         let y = kernel::convolve_time(y, self.spatial_norm.parameters(pass), self.temporal.weight.val());
         self.temporal_norm.track_convolved(&y, pass);
         let norm = self.temporal_norm.parameters(pass);
-        let excite = self.squeeze_excite.parameters();
-        let y = kernel::excite_and_project(y, norm, excite, self.project.weight());
-        let y = self.project_norm.forward(y, Activation::None, pass);
-        let [_, width_out] = y.dims();
-        let y = pass.drop_path(y, grid.batch, self.drop_path_rate);
-
-        let x =
-            kernel::reference::add_positions(x, positions, [grid.batch, grid.time, grid.height, grid.width]);
-        let around = shortcut::tile(shortcut::downsample(x, grid, out), width_out);
-        (y + self.shortcut_norm.forward(around, Activation::None, pass), out)
+        let y = kernel::excite_and_project(y, norm, self.squeeze_excite.parameters(), self.project.weight());
+        (self.join(y, x, positions, grid, pass), grid.strided(self.stride))
     }
 
     fn expand_and_convolve(&self, x: Tensor<2>, positions: Tensor<2>, grid: Grid, pass: &Pass) -> Convolved {
@@ -119,5 +109,20 @@ impl InvertedResidual {
         }
         self.spatial_norm.track_convolved(&convolved, pass);
         convolved
+    }
+
+    fn join(&self, y: Tensor<2>, x: Tensor<2>, positions: Tensor<2>, grid: Grid, pass: &Pass) -> Tensor<2> {
+        let ([rows, outputs], [_, channels]) = (y.dims(), x.dims());
+        let Grid { batch: clips, time, height, width } = grid;
+        let sizes = JoinSizes { clips, time, height, width, channels, outputs, stride: self.stride };
+        let norms = [self.project_norm.parameters(pass), self.shortcut_norm.parameters(pass)];
+        let kept = pass.kept_paths(clips, self.drop_path_rate);
+        let Joined { rows: joined, moments } = kernel::join(y, x, positions, norms, kept, sizes);
+        if pass.is_training() {
+            let [path, shortcut] = moments;
+            self.project_norm.track(path, rows);
+            self.shortcut_norm.track(shortcut, rows);
+        }
+        joined
     }
 }

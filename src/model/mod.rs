@@ -20,7 +20,6 @@ pub mod predictor;
 mod problem;
 pub mod pytorch;
 pub mod readout;
-pub mod shortcut;
 pub mod squeeze_excite;
 pub mod tensors;
 mod validate;

@@ -28,6 +28,11 @@ impl Pass {
         self.rng.is_some()
     }
 
+    /// Draws which samples keep a path (drop path): what each one's is multiplied by.
+    pub fn kept_paths(&self, samples: usize, rate: f64) -> Vec<f32> {
+        self.draw(samples, rate).unwrap_or_else(|| vec![1.0; samples])
+    }
+
     /// Drops the whole path of some samples and scales up the others (drop path).
     ///
     /// # Shapes
@@ -55,13 +60,16 @@ impl Pass {
         }
     }
 
-    /// Draws 0 with probability `rate`, else 1 / (1 - rate); none while evaluating.
     fn mask(&self, shape: [usize; 2], rate: f64, device: &Device) -> Option<Tensor<2>> {
+        let values = self.draw(shape[0] * shape[1], rate)?;
+        Some(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    /// Draws 0 with probability `rate`, else 1 / (1 - rate); nothing while evaluating.
+    fn draw(&self, count: usize, rate: f64) -> Option<Vec<f32>> {
         let rng = self.rng.as_ref().filter(|_| rate > 0.0)?;
         let mut rng = rng.borrow_mut();
         let kept = (1.0 / (1.0 - rate)) as f32;
-        let values: Vec<f32> =
-            (0..shape[0] * shape[1]).map(|_| if rng.random_bool(rate) { 0.0 } else { kept }).collect();
-        Some(Tensor::from_data(TensorData::new(values, shape), device))
+        Some((0..count).map(|_| if rng.random_bool(rate) { 0.0 } else { kept }).collect())
     }
 }

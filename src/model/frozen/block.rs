@@ -14,9 +14,9 @@ use super::squeeze_excite::{Gate, SqueezeExcite};
 use crate::kernel::lane::{self, Lane, WIDTH};
 use crate::kernel::lane_product::{lanes_to_rows, rows_to_lane};
 use crate::kernel::plane::{self, Plane};
+use crate::kernel::shortcut;
 use crate::model::ModelConfig;
 use crate::model::grid::Grid;
-use crate::model::shortcut;
 
 /// Bytes of expanded rows that a projection gathers at once: half a level-2 cache.
 const TILE_BYTES: usize = 512 << 10;

@@ -1,8 +1,6 @@
-//! The way around a block: nearest downsampling, channels repeated to the width out, batch norm.
+//! The way around a block or a layer: nearest downsampling, channels repeated to the width out.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-
-use super::grid::Grid;
 
 /// Picks the nearest source position for each output position, in f32 as PyTorch does.
 ///
@@ -12,22 +10,18 @@ pub fn nearest(input: usize, output: usize) -> Vec<usize> {
     (0..output).map(|i| ((i as f32 * scale) as usize).min(input - 1)).collect()
 }
 
-/// Downsamples height and width to those of `out`.
+/// Downsamples frames to `reached` height and width.
 ///
 /// # Shapes
-/// - `x`: `[grid rows, channel]`
-/// - output: `[out rows, channel]`
-pub fn downsample(x: Tensor<2>, grid: Grid, out: Grid) -> Tensor<2> {
-    if grid == out {
+/// - `x`: `[frame, height, width, channel]`
+/// - output: `[frame, reached height, reached width, channel]`
+pub fn downsample(x: Tensor<4>, reached: [usize; 2]) -> Tensor<4> {
+    let [_, height, width, _] = x.dims();
+    if reached == [height, width] {
         return x;
     }
-    let [_, channels] = x.dims();
     let device = x.device();
-    let frames = grid.batch * grid.time;
-    x.reshape([frames, grid.height, grid.width, channels])
-        .select(1, indices(grid.height, out.height, &device))
-        .select(2, indices(grid.width, out.width, &device))
-        .reshape([out.rows(), channels])
+    x.select(1, indices(height, reached[0], &device)).select(2, indices(width, reached[1], &device))
 }
 
 fn indices(input: usize, output: usize, device: &Device) -> Tensor<1, Int> {
