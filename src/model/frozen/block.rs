@@ -214,23 +214,9 @@ impl Block {
         sum
     }
 
-    /// Projects what the convolutions left and adds the shortcut, and the next block's encoding.
-    ///
-    /// # Shapes
-    /// - `around`: `[out row, in]`: the shortcut's rows, downsampled
-    /// - `out`: `[out row, out]`
-    pub fn project(
-        &self,
-        temporal: &[Lane],
-        gate: &Gate,
-        around: impl Fn(usize) -> usize + Sync,
-        source: &[f32],
-        grid: Grid,
-        next: Option<&Encoding>,
-        out: &mut [f32],
-    ) {
-        let reached = grid.strided(self.stride);
-        let (rows, lanes, width) = (reached.rows(), self.lanes(), self.out());
+    /// Projects what the convolutions left to rows, `[out row, out]`.
+    pub fn project(&self, temporal: &[Lane], gate: &Gate, grid: Grid, out: &mut [f32]) {
+        let (rows, lanes, width) = (grid.strided(self.stride).rows(), self.lanes(), self.out());
         // The gate's scale goes into the weights: no pass over the activations for it.
         let mut weights = self.project.clone();
         for lane_of_out in weights.chunks_exact_mut(lanes * WIDTH) {
@@ -246,20 +232,28 @@ impl Block {
                 plane::activated(&temporal[l * rows + first..][..count], active);
             }
             lanes_to_rows(&active, count, &weights, out, width);
-            for (row, out) in out.chunks_exact_mut(width).enumerate() {
-                let row = first + row;
-                let source = &source[around(row) * self.width..][..self.width];
-                self.finish(source, out);
-                if let Some(encoding) = next {
-                    let pixel = row % (reached.height * reached.width);
-                    let place = [
-                        row / (reached.height * reached.width),
-                        pixel / reached.width,
-                        pixel % reached.width,
-                    ];
-                    for (axis, position) in place.into_iter().enumerate() {
-                        out.iter_mut().zip(encoding.at(axis, position)).for_each(|(o, e)| *o += e);
-                    }
+        });
+    }
+
+    /// Adds the shortcut, all shifts, and the next block's encoding to projected rows.
+    ///
+    /// # Shapes
+    /// - `source`: `[row, in]` of the grid that goes in; of the first block, only the rows that are sampled
+    /// - `out`: `[out row, out]`
+    pub fn add_shortcut(&self, source: &[f32], grid: Grid, next: Option<&Encoding>, out: &mut [f32]) {
+        let (reached, width) = (grid.strided(self.stride), self.out());
+        let sampled = matches!(self.expansion, Expansion::Pixels(_));
+        let from = shortcut_rows(if sampled { reached } else { grid }, reached);
+        let frame = if sampled { from.len() } else { grid.height * grid.width } * self.width;
+        let frames = out[..reached.rows() * width].par_chunks_mut(from.len() * width);
+        frames.zip(source.par_chunks(frame)).enumerate().for_each(|(time, (out, source))| {
+            for (pixel, (out, &from)) in out.chunks_exact_mut(width).zip(&from).enumerate() {
+                self.finish(&source[from * self.width..(from + 1) * self.width], out);
+                let Some(encoding) = next else { continue };
+                for (axis, position) in
+                    [time, pixel / reached.width, pixel % reached.width].into_iter().enumerate()
+                {
+                    out.iter_mut().zip(encoding.at(axis, position)).for_each(|(o, e)| *o += e);
                 }
             }
         });
@@ -468,7 +462,7 @@ impl Block {
 }
 
 /// Lists the pixel of a frame that each pixel of the shortcut comes from.
-pub fn shortcut_rows(grid: Grid, reached: Grid) -> Vec<usize> {
+fn shortcut_rows(grid: Grid, reached: Grid) -> Vec<usize> {
     let columns = shortcut::nearest(grid.width, reached.width);
     let rows = shortcut::nearest(grid.height, reached.height);
     rows.iter().flat_map(|y| columns.iter().map(move |x| y * grid.width + x)).collect()

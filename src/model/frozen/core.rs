@@ -1,6 +1,6 @@
 //! One clip's way through the frozen core and back.
 
-use super::block::{Block, Expansion, Input, shortcut_rows};
+use super::block::{Block, Expansion, Input};
 use super::buffer::Workspace;
 use super::encoding::Encoding;
 use super::expansion::{PixelTables, Pixels};
@@ -91,14 +91,9 @@ impl Core {
         let gate = block.convolve(input, grid, buffers);
         if index == 0 {
             block.stem_rows(pixels, grid, source);
-            block.project(&buffers.temporal, &gate, |row| row, source, grid, next, out);
-        } else {
-            let reached = plan.grids[index + 1];
-            let (frame, frame_out) = (grid.height * grid.width, reached.height * reached.width);
-            let from = shortcut_rows(grid, reached);
-            let around = |row: usize| row / frame_out * frame + from[row % frame_out];
-            block.project(&buffers.temporal, &gate, around, source, grid, next, out);
         }
+        block.project(&buffers.temporal, &gate, grid, out);
+        block.add_shortcut(source, grid, next, out);
         gate
     }
 
