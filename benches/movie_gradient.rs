@@ -29,6 +29,7 @@ fn main() {
             rounds: 5,
             per: 1,
             long: false,
+            alone: false,
         },
         // The windows of 32 frames, every 8, of 300 frames are 35; each is two clips.
         Size {
@@ -40,6 +41,7 @@ fn main() {
             rounds: 1,
             per: 1,
             long: true,
+            alone: false,
         },
         Size {
             name: "demo",
@@ -50,6 +52,7 @@ fn main() {
             rounds: 20,
             per: 1,
             long: false,
+            alone: false,
         },
         // Every 24: 13 windows.
         Size {
@@ -61,6 +64,7 @@ fn main() {
             rounds: 10,
             per: 1,
             long: false,
+            alone: false,
         },
     ];
     support::main("movie_gradient", &sizes, &["published", "best"], |folder, _| ours(folder));

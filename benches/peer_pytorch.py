@@ -363,6 +363,15 @@ class TrainingStep:
         return loss.detach().reshape(1), None
 
 
+def limit_memory():
+    """Lets an allocation that does not fit fail here, rather than have the kernel kill a process."""
+    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    resident = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    kb = lambda text: int(text.split()[0])
+    limit = (kb(fields["MemAvailable"]) + kb(resident["VmSize"])) * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
 def main():
     benches = {"movie_gradient": MovieGradient, "training_step": TrainingStep, "prediction": Prediction}
     parser = argparse.ArgumentParser()
@@ -378,8 +387,13 @@ def main():
     say = lambda **answer: print(json.dumps(answer), flush=True)
     say(torch=torch.__version__, threads=torch.get_num_threads())
     for line in sys.stdin:
+        limit_memory()
         start = time.perf_counter()
-        outputs, gradients = bench.run()
+        try:
+            outputs, gradients = bench.run()
+        except (RuntimeError, MemoryError) as error:
+            say(error=str(error).splitlines()[0][:200])
+            return
         seconds = time.perf_counter() - start
         if line.strip() == "check":
             np.save(arguments.folder / f"{arguments.way}_outputs.npy", outputs.numpy())

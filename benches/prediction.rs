@@ -23,6 +23,7 @@ fn main() {
             rounds: 3,
             per: 8,
             long: false,
+            alone: false,
         },
         Size {
             name: "demo trial",
@@ -33,6 +34,7 @@ fn main() {
             rounds: 5,
             per: 1,
             long: false,
+            alone: false,
         },
     ];
     support::main("prediction", &sizes, &["published", "best"], |folder, _| ours(folder));

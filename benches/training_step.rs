@@ -27,6 +27,8 @@ fn main() {
             rounds: 2,
             per: 1,
             long: false,
+            // The published way needs 20 GB.
+            alone: true,
         },
         Size {
             name: "demo",
@@ -37,6 +39,7 @@ fn main() {
             rounds: 10,
             per: 1,
             long: false,
+            alone: false,
         },
     ];
     support::main("training_step", &sizes, &["published"], |folder, _| ours(folder));

@@ -19,7 +19,9 @@ use v1reel::model::{ModelConfig, Runtime, init};
 use v1reel::seed;
 
 /// First argument of the process that does our part.
-const OURS: &str = "--ours";
+const OURS_FLAG: &str = "--ours";
+/// Our name among the workers.
+const OURS: &str = "ours";
 /// Names the Python whose PyTorch is the peer.
 const PEER_PYTHON: &str = "V1REEL_PEER_PYTHON";
 
@@ -42,6 +44,8 @@ pub struct Size {
     pub per: usize,
     /// Whether it is measured only when asked for.
     pub long: bool,
+    /// Whether two of the processes do not fit into memory: each is started anew for its turn.
+    pub alone: bool,
 }
 
 /// The paper's encoder, with one readout of 8,000 neurons.
@@ -70,7 +74,7 @@ pub fn main(
     ours: impl Fn(&Path, bool) -> Box<dyn FnMut() -> Answer>,
 ) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(at) = arguments.iter().position(|a| a == OURS) {
+    if let Some(at) = arguments.iter().position(|a| a == OURS_FLAG) {
         let keep = arguments.iter().any(|a| a == "--check");
         return serve(ours(Path::new(&arguments[at + 1]), keep));
     }
@@ -112,23 +116,34 @@ fn measure(bench: &str, size: &Size, rounds: usize, ways: &[&str]) -> Value {
         command.arg(script).arg(folder.path()).args(["--bench", bench, "--way", way]);
         command.args(["--batch", &size.peer_batch.to_string()]);
         command.args(["--threads", &rayon::current_num_threads().to_string()]);
-        workers.push(Worker::start(way, command));
-    }
-    for worker in &mut workers {
-        worker.ask("check");
-    }
-    for way in workers[1..].iter().map(|worker| worker.name.clone()) {
-        compare(folder.path(), &way, size);
+        workers.push(Worker { name: (*way).to_string(), command, process: None, peak_rss_mb: 0.0 });
     }
     let mut seconds = vec![Vec::new(); workers.len()];
-    for _ in 0..rounds {
+    for round in 0..rounds {
         for (worker, seconds) in workers.iter_mut().zip(&mut seconds) {
-            seconds.push(worker.ask("run") / size.per as f64);
+            if worker.process.is_none() && (round == 0 || size.alone) {
+                // The first run of a process is not timed.
+                if let Err(error) = worker.ask("check") {
+                    println!("{} at {}: {error}", worker.name, size.name);
+                }
+            }
+            if worker.process.is_some() {
+                if round == 0 && worker.name != OURS {
+                    compare(folder.path(), &worker.name, size);
+                }
+                let whole = worker.ask("run").unwrap_or_else(|error| panic!("{}: {error}", worker.name));
+                seconds.push(whole / size.per as f64);
+            }
+            if size.alone {
+                worker.process = None;
+            }
         }
     }
+    let (workers, seconds): (Vec<_>, Vec<_>) =
+        workers.into_iter().zip(seconds).filter(|(_, seconds)| !seconds.is_empty()).unzip();
     table(size, &workers, &seconds, rounds);
     let median = |way: &str| workers.iter().position(|w| w.name == way).map(|at| middle(&seconds[at]));
-    let (ours, published, best) = (median("ours"), median("published"), median("best"));
+    let (ours, published, best) = (median(OURS), median("published"), median("best"));
     let ratio = |peer: Option<f64>| peer.zip(ours).map(|(peer, ours)| peer / ours);
     json!({
         "bench": bench,
@@ -273,46 +288,64 @@ fn assert_agree(what: &str, a: &[f32], b: &[f32], tolerance: f64) {
     assert!(error < tolerance, "{what}: ours differs by {error} of the norm; nothing is timed");
 }
 
-/// A process that does the work when asked.
+/// Does the work when asked, in a process of its own.
 struct Worker {
     name: String,
-    child: Child,
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
+    command: Command,
+    process: Option<Process>,
     peak_rss_mb: f64,
 }
 
 impl Worker {
     fn ours(folder: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.arg(OURS).arg(folder);
-        Self::start("ours", command)
+        command.arg(OURS_FLAG).arg(folder);
+        Self { name: OURS.to_string(), command, process: None, peak_rss_mb: 0.0 }
     }
 
-    fn start(name: &str, mut command: Command) -> Self {
+    /// Has the work done once; returns the seconds it took, or what kept it from that: it may not fit in memory.
+    fn ask(&mut self, what: &str) -> Result<f64, String> {
+        let process = self.process.get_or_insert_with(|| Process::start(&mut self.command));
+        let line = process.ask(what);
+        let answer: Value =
+            serde_json::from_str(&line).unwrap_or_else(|e| panic!("{} answered {line:?}: {e}", self.name));
+        if let Some(error) = answer["error"].as_str() {
+            self.process = None;
+            return Err(error.to_string());
+        }
+        self.peak_rss_mb = answer["peak_rss_mb"].as_f64().expect("a number");
+        Ok(answer["seconds"].as_f64().expect("a number"))
+    }
+}
+
+/// A process that answers a line with a line.
+struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("{name} can't be started: {e}"));
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?} can't be started: {e}"));
         let stdin = child.stdin.take();
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut hello = String::new();
         stdout.read_line(&mut hello).expect("a worker says hello");
-        Self { name: name.to_string(), child, stdin, stdout, peak_rss_mb: 0.0 }
+        Self { child, stdin, stdout }
     }
 
-    /// Has the work done once; returns the seconds it took.
-    fn ask(&mut self, what: &str) -> f64 {
+    fn ask(&mut self, what: &str) -> String {
         let stdin = self.stdin.as_mut().expect("open until dropped");
         writeln!(stdin, "{what}").and_then(|()| stdin.flush()).expect("a worker that listens");
         let mut line = String::new();
         self.stdout.read_line(&mut line).expect("a worker that answers");
-        let answer: Value =
-            serde_json::from_str(&line).unwrap_or_else(|e| panic!("{} answered {line:?}: {e}", self.name));
-        self.peak_rss_mb = answer["peak_rss_mb"].as_f64().expect("a number");
-        answer["seconds"].as_f64().expect("a number")
+        line
     }
 }
 
-impl Drop for Worker {
+impl Drop for Process {
     fn drop(&mut self) {
         self.stdin.take();
         let _ = self.child.wait();
