@@ -67,7 +67,7 @@ fn main() {
             alone: false,
         },
     ];
-    support::main("movie_gradient", &sizes, &["published", "best"], |folder, _| ours(folder));
+    support::main("movie_gradient", &sizes, &["published", "best", "compiled"], |folder, _| ours(folder));
 }
 
 fn ours(folder: &Path) -> Box<dyn FnMut() -> Answer> {

@@ -1,13 +1,14 @@
 """The encoder in PyTorch, for the benches to be measured against: the same work on the same weights.
 
-    python peer_pytorch.py FOLDER --bench movie_gradient|training_step|prediction --way published|best
+    python peer_pytorch.py FOLDER --bench movie_gradient|training_step|prediction --way published|best|compiled
 
-Two ways, both ours, written from the paper's description:
+Three ways, both ours, written from the paper's description:
 
 published   conv3d throughout, batch norms of their own, parameters that require gradients: what the published
             scripts do, who compute the gradients of all weights to throw them away
 best        the fastest frozen form we found: channels-last conv2d with time folded into the batch, batch norms
             folded into the convolutions, stem and first expansion collapsed, no gradients of weights
+compiled    the same through torch.compile, which takes about a minute before the first run, and a C++ compiler
 
 FOLDER holds model.safetensors and input.npy as a bench of v1reel wrote them. Each line "check" on stdin writes the
 answers to FOLDER and says so; each line "run" does the work once and says how long it took.
@@ -311,6 +312,8 @@ class MovieGradient:
         self.input = torch.from_numpy(np.load(folder / "input.npy"))
         self.target = torch.from_numpy(np.load(folder / "target.npy"))
         self.encoder = Published(config, tensors).eval() if way == "published" else Best(config, tensors, self.input.shape[2:])
+        if way == "compiled":
+            self.encoder = torch.compile(self.encoder)
         self.batch, self.way = batch, way
 
     def run(self):
@@ -377,7 +380,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--bench", choices=benches, required=True)
-    parser.add_argument("--way", choices=["published", "best"], required=True)
+    parser.add_argument("--way", choices=["published", "best", "compiled"], required=True)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()

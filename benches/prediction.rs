@@ -37,7 +37,7 @@ fn main() {
             alone: false,
         },
     ];
-    support::main("prediction", &sizes, &["published", "best"], |folder, _| ours(folder));
+    support::main("prediction", &sizes, &["published", "best", "compiled"], |folder, _| ours(folder));
 }
 
 fn ours(folder: &Path) -> Box<dyn FnMut() -> Answer> {
