@@ -1,7 +1,7 @@
 //! Natural-like movies: textured backgrounds under a moving camera, objects that occlude each other,
 //! and cuts. Nothing of a movie is shared with another one.
 
-use ndarray::{Array3, ArrayViewMut2, s};
+use ndarray::{Array2, Array3, ArrayViewMut2, Axis};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -20,12 +20,18 @@ pub(super) struct MovieGenerator {
     height: usize,
     width: usize,
     frame_rate_hz: f32,
+    /// Pixels painted for one of the movie, each way.
+    finer: usize,
     tone: ToneCurve,
 }
 
 impl MovieGenerator {
     pub(super) fn new([height, width]: [usize; 2], frame_rate_hz: f64) -> Self {
-        Self { height, width, frame_rate_hz: frame_rate_hz as f32, tone: ToneCurve::new() }
+        // Averaged from the width that all was chosen for, a small movie is as smooth as a natural one of its
+        // size: neighbouring pixels of real footage at 12 x 20 correlate by 0.75 to 0.83 within a frame, of
+        // painted ones by 0.70, of averaged ones by 0.77.
+        let finer = (DESIGN_WIDTH / width as f32).round().max(1.0) as usize;
+        Self { height, width, frame_rate_hz: frame_rate_hz as f32, finer, tone: ToneCurve::new() }
     }
 
     /// Draws a movie, `[frame, height, width]`, whole grey levels 0 to 255.
@@ -37,9 +43,15 @@ impl MovieGenerator {
             let seconds: f32 = rng.random_range(3.0..10.0);
             let shown = if start == 0 { seconds * rng.random_range(0.3..1.0) } else { seconds };
             let length = ((shown * self.frame_rate_hz) as usize).clamp(1, frames - start);
-            let mut scene = Scene::draw(rng, [self.width as f32, self.height as f32], self.frame_rate_hz);
+            let size = [self.height * self.finer, self.width * self.finer];
+            let mut scene = Scene::draw(rng, [size[1] as f32, size[0] as f32], self.frame_rate_hz);
+            let mut painted = Array2::zeros(size);
             for frame in start..start + length {
-                scene.render(movie.slice_mut(s![frame, .., ..]), &self.tone);
+                scene.render(painted.view_mut(), &self.tone);
+                let mut frame = movie.index_axis_mut(Axis(0), frame);
+                for (pixel, block) in frame.iter_mut().zip(painted.exact_chunks([self.finer; 2])) {
+                    *pixel = block.mean().unwrap_or_default().round();
+                }
                 scene.advance(rng);
             }
             start += length;
@@ -179,6 +191,7 @@ impl ToneCurve {
 mod tests {
     use super::*;
     use crate::seed;
+    use ndarray::s;
     use rustfft::{FftPlanner, num_complex::Complex64};
 
     fn movies(count: usize) -> Vec<Array3<f32>> {
@@ -252,6 +265,23 @@ mod tests {
         }
         // Neighbouring frames of natural movies correlate by more than 0.9.
         assert!(change / count < 0.2 * sd * sd, "{}", change / count);
+    }
+
+    #[test]
+    fn small_movies_are_as_smooth_as_footage_of_their_size() {
+        let generator = MovieGenerator::new([12, 20], 30.0);
+        let (mut products, mut squares) = (0.0, 0.0);
+        for k in 0..12 {
+            let movie = generator.draw(&mut seed::stream("test", "movie", &[&k.to_string()]), 300);
+            for frame in movie.outer_iter() {
+                let own = frame.mapv(|v| f64::from(v - frame.mean().unwrap()));
+                products += (&own.slice(s![.., 1..]) * &own.slice(s![.., ..-1])).mean().unwrap();
+                squares += own.mapv(|v| v * v).mean().unwrap();
+            }
+        }
+        // Real footage: 0.75 to 0.83.
+        let correlation = products / squares;
+        assert!((0.7..0.87).contains(&correlation), "{correlation}");
     }
 
     #[test]
