@@ -170,6 +170,17 @@ fn a_mouse_without_behavior_or_pupil_camera_goes_the_whole_way() {
 }
 
 #[test]
+fn a_gaussian_readout_without_a_cortex_goes_the_whole_way() {
+    let lab = Lab::new("neurons = 5\n");
+    let gaussian = "readout = \"gaussian\"\ncortex_features = []";
+    lab.write("gaussian.toml", &SMALL.replace("cortex_features = [8]", gaussian));
+    lab.whole_way("gaussian.toml");
+    let scores: serde_json::Value =
+        serde_json::from_str(&lab.ok(&["evaluate", "gaussian.toml", "--json"])).unwrap();
+    assert!(scores["mean"]["pixel_correlation"].is_f64(), "{scores}");
+}
+
+#[test]
 fn gradient_ensembling_makes_one_movie() {
     let lab = Lab::new("neurons = 5\n");
     lab.write("gradients.toml", &format!("{SMALL}combine = \"gradients\"\n"));
