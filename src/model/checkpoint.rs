@@ -230,7 +230,7 @@ fn read_header(layout: &Metadata) -> Result<(ModelConfig, BTreeMap<String, Strin
 
 /// Settings that came later: a file without them was written before they were there, and has the published
 /// form, which is their default.
-const LATER: [&str; 1] = ["readout"];
+const LATER: [&str; 2] = ["readout", "causal"];
 
 /// Reads the sizes of an encoder, each of which must be there: a default would be a guess.
 pub(super) fn config_from_json(value: serde_json::Value) -> Result<ModelConfig, String> {

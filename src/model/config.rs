@@ -33,6 +33,10 @@ pub struct ModelConfig {
     pub expansion_ratio: usize,
     /// A block's inner width over its squeeze-excite width.
     pub se_reduce_ratio: usize,
+    /// Whether a response depends on nothing that comes after it: convolutions over time see only the past, and
+    /// squeeze-excite averages each frame by itself. Unlike DwiseNeuro, whose convolutions are centred and whose
+    /// squeeze-excite averages the clip.
+    pub causal: bool,
     /// How a neuron's response is read out of the features.
     pub readout: ReadoutKind,
     /// Widths of the cortex layers. May be empty with the Gaussian readout, which then reads the core.
@@ -58,6 +62,7 @@ impl Default for ModelConfig {
             temporal_kernel: 5,
             expansion_ratio: 7,
             se_reduce_ratio: 32,
+            causal: false,
             readout: ReadoutKind::Pooled,
             cortex_features: vec![1024, 2048, 4096],
             groups: 2,

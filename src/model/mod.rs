@@ -1,6 +1,7 @@
 //! The encoder: DwiseNeuro, exactly, at any size.
 
 pub mod batch_norm;
+pub mod causality;
 pub mod checkpoint;
 pub mod config;
 pub mod core;

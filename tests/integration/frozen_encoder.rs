@@ -84,6 +84,7 @@ proptest! {
         expansion in 1..5usize,
         gaussian in any::<bool>(),
         layers in 0..3usize,
+        causal in any::<bool>(),
         keep in any::<bool>(),
     ) {
         let layers = if gaussian { layers } else { 2 };
@@ -96,6 +97,7 @@ proptest! {
             temporal_kernel: 2 * kernels.1 + 1,
             expansion_ratio: expansion,
             se_reduce_ratio: 4,
+            causal,
             readout: if gaussian { ReadoutKind::Gaussian } else { ReadoutKind::Pooled },
             cortex_features: [24, 32][..layers].to_vec(),
             ..ModelConfig::default()

@@ -29,7 +29,8 @@ pub struct Tables {
 pub struct Trace {
     /// Its activations.
     pub workspace: Workspace,
-    gates: Vec<Gate>,
+    /// Of each block.
+    gates: Vec<Vec<Gate>>,
 }
 
 impl Core {
@@ -95,7 +96,7 @@ impl Core {
         plan: &Plan,
         tables: &Tables,
         workspace: &mut Workspace,
-    ) -> Gate {
+    ) -> Vec<Gate> {
         let (block, grid) = (&self.blocks[index], plan.grids[index]);
         let [source, out] = workspace
             .rows
@@ -105,13 +106,13 @@ impl Core {
         let buffers = &mut workspace.blocks[plan.block(index)];
         let next = tables.encodings.get(index);
         let input = if index == 0 { Input::Pixels(pixels) } else { Input::Rows(source) };
-        let gate = block.convolve(input, grid, buffers);
+        let gates = block.convolve(input, grid, buffers);
         if index == 0 {
             block.stem_rows(pixels, grid, source);
         }
-        block.project(&buffers.temporal, &gate, grid, out);
+        block.project(&buffers.temporal, &gates, grid, out);
         block.add_shortcut(source, grid, next, out);
-        gate
+        gates
     }
 
     /// Carries a gradient to the features back to all channels of the clip: `[time, pixel, channel]`.
