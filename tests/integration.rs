@@ -7,6 +7,7 @@ mod integration {
     mod experiment_file;
     mod fold_hash;
     mod frozen_encoder;
+    mod gaussian_readout;
     mod kernels;
     mod layering;
     mod mask_parity;

@@ -56,6 +56,8 @@ pub enum Command {
     Train(ExperimentArgs),
     /// Turn a published PyTorch checkpoint (.pth) into a v1reel model, without running anything in it
     Import(ImportArgs),
+    /// Measure how far into the future and the past a model's responses look, by changing one frame at a time
+    Causality(CausalityArgs),
     /// Find the transparency mask: how much each pixel of the movie matters to the recorded neurons
     Mask(ExperimentArgs),
     /// Predict the responses to the trials' movies and compare them with the recorded ones
@@ -124,6 +126,32 @@ pub struct ImportArgs {
     /// The model to write
     #[arg(value_name = "OUT.safetensors")]
     pub out: PathBuf,
+}
+
+/// Arguments of `causality`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Frames are those of a clip: with clip.step = 2 one of them is two frames of the recording."
+)]
+pub struct CausalityArgs {
+    /// The model
+    #[arg(value_name = "MODEL.safetensors")]
+    pub model: PathBuf,
+    /// Frames of the clip
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub frames: NonZeroUsize,
+    /// Rows of a frame
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub height: NonZeroUsize,
+    /// Columns of a frame
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub width: NonZeroUsize,
+    /// Whose responses, counted from 0 in the order of the readouts
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub mouse: usize,
+    /// Print one line of JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `reconstruct`.

@@ -6,7 +6,7 @@ use std::ops::RangeBounds;
 use super::raw::{RawData, RawExperiment};
 use super::{DataSettings, Experiment, TrialChoice};
 use crate::data::{ClipConfig, Tier, TrialId};
-use crate::model::ModelConfig;
+use crate::model::{ModelConfig, ReadoutKind};
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
 
@@ -154,8 +154,13 @@ fn check_model(model: &ModelConfig) -> Checked {
     }
     odd("model.spatial_kernel", model.spatial_kernel)?;
     odd("model.temporal_kernel", model.temporal_kernel)?;
-    check(!model.cortex_features.is_empty(), "model.cortex_features", || "is empty".into())?;
-    let last_core = model.core_features.last().map(|&width| ("model.core_features", width));
+    let has_cortex = !model.cortex_features.is_empty();
+    check(has_cortex || model.readout == ReadoutKind::Gaussian, "model.cortex_features", || {
+        "is empty, expected the width of at least one layer, or model.readout = \"gaussian\"".into()
+    })?;
+    // Without a cortex nothing is grouped.
+    let last_core = model.core_features.last().filter(|_| has_cortex);
+    let last_core = last_core.map(|&width| ("model.core_features", width));
     let cortex = model.cortex_features.iter().map(|&width| ("model.cortex_features", width));
     for (key, width) in last_core.into_iter().chain(cortex) {
         at_least(key, width, 1)?;

@@ -10,6 +10,7 @@ use super::convolved::Shape;
 use super::expand::Sizes;
 use super::join::JoinSizes;
 use super::norm::Running;
+use super::read::ReadSizes;
 use super::{KernelGradients, KernelOps};
 
 /// A differentiable operator: runs `forward` on the inner tensors, takes its output, and keeps `state`
@@ -118,6 +119,23 @@ impl<B: KernelOps + KernelGradients> Backward<B, 6> for Join {
         let (inputs, moments, kept, running, sizes) = ops.state;
         let found = B::join_backward(inputs, moments, kept, running, sizes, grad);
         register!(ops.parents, found.map(Some), grads);
+    }
+}
+
+#[derive(Debug)]
+struct ReadAt;
+
+impl<B: KernelOps + KernelGradients> Backward<B, 3> for ReadAt {
+    type State = ([FloatTensor<B>; 3], ReadSizes);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (inputs, sizes) = ops.state;
+        let [x, positions, weight] = &ops.parents;
+        let need = [x.is_some(), positions.is_some() || weight.is_some()];
+        let (to_x, to_parameters) = B::read_at_backward(inputs, sizes, grad, need);
+        let [to_positions, to_weight] = to_parameters.map_or([None, None], |found| found.map(Some));
+        register!(ops.parents, [to_x, to_positions, to_weight], grads);
     }
 }
 
@@ -241,5 +259,18 @@ impl<B: Backend + KernelOps + KernelGradients, C: CheckpointStrategy> KernelOps 
         let moments = [path.clone(), around.clone()];
         let out = tracked!(Join, nodes, out, (inputs, moments, kept, running, sizes));
         (out, Self::from_inner(path), Self::from_inner(around))
+    }
+
+    fn read_at(
+        x: FloatTensor<Self>,
+        positions: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        sizes: ReadSizes,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), positions.node(), weight.node()];
+        let inputs = [x, positions, weight].map(|t| t.into_primitive());
+        let [x, positions, weight] = inputs.clone();
+        let out = B::read_at(x, positions, weight, sizes);
+        tracked!(ReadAt, nodes, out, (inputs, sizes))
     }
 }

@@ -187,6 +187,11 @@ impl Convolved {
         }
     }
 
+    /// The same values, every frame a clip of its own: for what works on whole clips.
+    pub fn frames_apart(self) -> Self {
+        Self { shape: Shape { clips: self.shape.frames(), time: 1, ..self.shape }, ..self }
+    }
+
     /// The same values, without their history.
     pub fn detach(self) -> Self {
         let values = match self.values {

@@ -12,6 +12,7 @@ use super::expand::{self, Sizes};
 use super::join::{self, JoinSizes};
 use super::lane::{Lane, WIDTH};
 use super::norm::Running;
+use super::read::{self, ReadSizes};
 use super::squeeze::Network;
 use super::{KernelGradients, KernelOps, expand_gradient, project, project_gradient, temporal};
 use super::{affine_silu, channel_moments, join_gradient};
@@ -71,6 +72,11 @@ fn network(tensors: &[FlexTensor; 8]) -> Network<'_> {
 fn join_inputs<'a>(tensors: &'a [FlexTensor; 7], kept: &'a [f32]) -> join::Inputs<'a> {
     let [y, x, gamma, beta, shortcut_gamma, shortcut_beta, positions] = tensors.each_ref().map(slice);
     join::Inputs { y, x, positions, gamma: [gamma, shortcut_gamma], beta: [beta, shortcut_beta], kept }
+}
+
+fn read_inputs(tensors: &[FlexTensor; 3]) -> read::Inputs<'_> {
+    let [x, positions, weight] = tensors.each_ref().map(slice);
+    read::Inputs { x, positions, weight }
 }
 
 impl KernelOps for Flex {
@@ -164,6 +170,11 @@ impl KernelOps for Flex {
         let out = join::forward(inputs, &norms, sizes);
         let [path, shortcut] = moments.map(|moments| tensor(moments, [2, sizes.outputs]));
         (recycled_tensor(out, [sizes.rows(), sizes.outputs]), path, shortcut)
+    }
+
+    fn read_at(x: FlexTensor, positions: FlexTensor, weight: FlexTensor, sizes: ReadSizes) -> FlexTensor {
+        let inputs = contiguous([x, positions, weight]);
+        tensor(read::forward(read_inputs(&inputs), sizes), [sizes.clips * sizes.time, sizes.neurons])
     }
 }
 
@@ -288,5 +299,26 @@ impl KernelGradients for Flex {
         let y = recycled_tensor(found.y, [sizes.rows(), sizes.outputs]);
         let x = tensor(found.x, dims::<2>(&tensors[1]));
         [y, x, gamma, beta, shortcut_gamma, shortcut_beta]
+    }
+
+    fn read_at_backward(
+        inputs: [FlexTensor; 3],
+        sizes: ReadSizes,
+        grad: FlexTensor,
+        need: [bool; 2],
+    ) -> (Option<FlexTensor>, Option<[FlexTensor; 2]>) {
+        let (tensors, grad) = (contiguous(inputs), grad.to_contiguous());
+        let (inputs, grad) = (read_inputs(&tensors), slice(&grad));
+        let [to_x, to_parameters] = need;
+        let x = to_x.then(|| {
+            let found = read::backward_to_x(inputs.positions, inputs.weight, grad, sizes);
+            tensor(found, dims::<2>(&tensors[0]))
+        });
+        let parameters = to_parameters.then(|| {
+            let found = read::backward_to_parameters(inputs, grad, sizes);
+            let ReadSizes { clips, channels, neurons, .. } = sizes;
+            [tensor(found.positions, [clips, neurons, 2]), tensor(found.weight, [neurons, channels])]
+        });
+        (x, parameters)
     }
 }

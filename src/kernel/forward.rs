@@ -7,6 +7,7 @@ use super::convolved::{Convolved, Shape};
 use super::expand::Sizes;
 use super::join::JoinSizes;
 use super::norm::Running;
+use super::read::ReadSizes;
 use super::{KernelOps, reference, runs_natively};
 
 /// What follows the affine map of a batch norm.
@@ -223,4 +224,24 @@ pub fn join(
         sizes,
     );
     Joined { rows: Tensor::from_dispatch(rows), moments: [path, around].map(Tensor::from_dispatch) }
+}
+
+/// Reads features by bilinear interpolation, each neuron at its own place in each clip, and adds them up by
+/// the neuron's own weights.
+///
+/// # Shapes
+/// - `x`: `[clip * time * height * width, channel]`
+/// - `positions`: `[clip, neuron, 2]`: x and y, each from -1 to 1, the centres of the outermost pixels
+/// - `weight`: `[neuron, channel]`
+/// - output: `[clip * time, neuron]`
+pub fn read_at(x: Tensor<2>, positions: Tensor<3>, weight: Tensor<2>, sizes: ReadSizes) -> Tensor<2> {
+    if !runs_natively(&x.device()) {
+        return reference::read_at(x, positions, weight, sizes);
+    }
+    Tensor::from_dispatch(Dispatch::read_at(
+        x.into_dispatch(),
+        positions.into_dispatch(),
+        weight.into_dispatch(),
+        sizes,
+    ))
 }

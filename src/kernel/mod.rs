@@ -43,6 +43,8 @@ pub(crate) mod plane;
 pub(crate) mod product;
 mod project;
 mod project_gradient;
+pub(crate) mod read;
+mod read_rows;
 pub mod reference;
 pub mod shortcut;
 pub(crate) mod silu;
@@ -58,10 +60,11 @@ pub use convolved::{Convolved, Shape};
 pub use expand::Sizes;
 pub use forward::{
     Activation, Expanded, Joined, Norm, SqueezeExcite, affine, channel_moments, convolve_time,
-    excite_and_project, expand_and_convolve, join,
+    excite_and_project, expand_and_convolve, join, read_at,
 };
 pub use join::JoinSizes;
 pub use norm::{EPSILON, Running};
+pub use read::ReadSizes;
 
 /// Operators with loops of their own; forward. Packed tensors are described by [`Shape`].
 #[backend_extension(Flex, Autodiff)]
@@ -126,6 +129,13 @@ pub trait KernelOps: Backend {
         running: [Running; 2],
         sizes: JoinSizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    /// See [`read_at`].
+    fn read_at(
+        x: FloatTensor<Self>,
+        positions: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        sizes: ReadSizes,
+    ) -> FloatTensor<Self>;
 }
 
 /// Gradients of [`KernelOps`], in the order of the operator's arguments.
@@ -177,6 +187,13 @@ pub trait KernelGradients: Backend {
         sizes: JoinSizes,
         grad: FloatTensor<Self>,
     ) -> [FloatTensor<Self>; 6];
+    /// Gradients to `x`, and to positions and weights together, as far as `need` asks.
+    fn read_at_backward(
+        inputs: [FloatTensor<Self>; 3],
+        sizes: ReadSizes,
+        grad: FloatTensor<Self>,
+        need: [bool; 2],
+    ) -> (Option<FloatTensor<Self>>, Option<[FloatTensor<Self>; 2]>);
 }
 
 /// Says whether `device` runs the loops of this module: whether it is burn's Flex.

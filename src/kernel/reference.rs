@@ -2,13 +2,14 @@
 //! loops are tested against.
 
 use burn::tensor::ops::{ConvOptions, PadMode};
-use burn::tensor::{Tensor, TensorData, activation, s};
+use burn::tensor::{Int, Tensor, TensorData, activation, s};
 
 use super::convolved::{Convolved, Shape};
 use super::expand::Sizes;
 use super::forward::{Activation, Expanded, Joined, Norm, SqueezeExcite};
 use super::join::JoinSizes;
 use super::norm::EPSILON;
+use super::read::ReadSizes;
 use super::shortcut;
 
 /// See [`super::channel_moments`].
@@ -126,4 +127,34 @@ pub fn join(
     let y = (y.reshape([clips, sizes.rows() / clips * outputs]) * kept).reshape([sizes.rows(), outputs]);
     let rows = y + normalize(x, moments[1].clone(), shortcut, Activation::None);
     Joined { rows, moments: moments.map(Tensor::detach) }
+}
+
+/// See [`super::read_at`]. What every pixel counts for every neuron is a matrix here, nearly all zeros, and the
+/// features that each neuron reads in each frame exist at once.
+pub fn read_at(x: Tensor<2>, positions: Tensor<3>, weight: Tensor<2>, sizes: ReadSizes) -> Tensor<2> {
+    let ReadSizes { clips, time, height, width, channels, neurons } = sizes;
+    let axis = |k: usize| positions.clone().slice(s![.., .., k..k + 1]);
+    let columns = shares(axis(0), width).reshape([clips, neurons, 1, width]);
+    let rows = shares(axis(1), height).reshape([clips, neurons, height, 1]);
+    let shares = (rows * columns).reshape([clips, neurons, height * width]);
+    let map = x.reshape([clips, time, height * width, channels]).swap_dims(1, 2);
+    let read = shares.matmul(map.reshape([clips, height * width, time * channels]));
+    let read = read.reshape([clips, neurons, time, channels]) * weight.reshape([1, neurons, 1, channels]);
+    read.sum_dim(3).reshape([clips, neurons, time]).swap_dims(1, 2).reshape([clips * time, neurons])
+}
+
+/// What each of `length` pixels in a row counts for coordinates from -1 to 1.
+///
+/// # Shapes
+/// - `coordinate`: `[clip, neuron, 1]`
+/// - output: `[clip, neuron, length]`
+fn shares(coordinate: Tensor<3>, length: usize) -> Tensor<3> {
+    let [clips, neurons, _] = coordinate.dims();
+    let place = (coordinate + 1.0) * (0.5 * (length - 1) as f64);
+    let before = place.clone().detach().floor().clamp(0.0, length.saturating_sub(2) as f64);
+    let behind = place - before.clone();
+    let pixels = Tensor::<1, Int>::arange(0..length as i64, &before.device()).float();
+    let pixels = pixels.reshape([1, 1, length]).expand([clips, neurons, length]);
+    let is = |pixel: Tensor<3>| pixels.clone().equal(pixel.expand([clips, neurons, length])).float();
+    is(before.clone()) * (1.0 - behind.clone()) + is(before + 1.0) * behind
 }

@@ -228,12 +228,16 @@ fn read_header(layout: &Metadata) -> Result<(ModelConfig, BTreeMap<String, Strin
     Ok((config_from_json(header.config)?, header.metadata))
 }
 
+/// Settings that came later: a file without them was written before they were there, and has the published
+/// form, which is their default.
+const LATER: [&str; 2] = ["readout", "causal"];
+
 /// Reads the sizes of an encoder, each of which must be there: a default would be a guess.
 pub(super) fn config_from_json(value: serde_json::Value) -> Result<ModelConfig, String> {
     let default = serde_json::to_value(ModelConfig::default()).map_err(|e| e.to_string())?;
     let fields = default.as_object().into_iter().flat_map(|fields| fields.keys());
     for field in fields {
-        if value.get(field).is_none() {
+        if value.get(field).is_none() && !LATER.contains(&field.as_str()) {
             return Err(format!("the model's sizes lack {field}"));
         }
     }

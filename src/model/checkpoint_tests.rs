@@ -191,6 +191,15 @@ fn another_format_or_impossible_sizes_are_refused_in_words() {
     assert!(Checkpoint::read(&std::env::temp_dir()).is_err());
 }
 
+#[test]
+fn a_file_from_before_a_setting_was_there_has_the_published_form() {
+    let older = with_ours(|ours| {
+        let config = ours["config"].as_object_mut().unwrap();
+        assert!(LATER.iter().all(|setting| config.remove(*setting).is_some()));
+    });
+    assert_eq!(read(&older).unwrap().config, small().config);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]

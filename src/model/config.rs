@@ -2,6 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How a neuron's response is read out of the features.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadoutKind {
+    /// From their mean over space, by groups of channels: DwiseNeuro's.
+    #[default]
+    Pooled,
+    /// At a place of the neuron's own: the Gaussian readout of Lurz et al. (ICLR 2021).
+    Gaussian,
+}
+
 /// Everything that fixes the shapes and the arithmetic of an encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,9 +33,15 @@ pub struct ModelConfig {
     pub expansion_ratio: usize,
     /// A block's inner width over its squeeze-excite width.
     pub se_reduce_ratio: usize,
-    /// Widths of the cortex layers.
+    /// Whether a response depends on nothing that comes after it: convolutions over time see only the past, and
+    /// squeeze-excite averages each frame by itself. Unlike DwiseNeuro, whose convolutions are centred and whose
+    /// squeeze-excite averages the clip.
+    pub causal: bool,
+    /// How a neuron's response is read out of the features.
+    pub readout: ReadoutKind,
+    /// Widths of the cortex layers. May be empty with the Gaussian readout, which then reads the core.
     pub cortex_features: Vec<usize>,
-    /// Groups of the cortex and readout convolutions.
+    /// Groups of the convolutions of the cortex and of the pooled readout.
     pub groups: usize,
     /// Sharpness of the readout's softplus.
     pub softplus_beta: f64,
@@ -45,6 +62,8 @@ impl Default for ModelConfig {
             temporal_kernel: 5,
             expansion_ratio: 7,
             se_reduce_ratio: 32,
+            causal: false,
+            readout: ReadoutKind::Pooled,
             cortex_features: vec![1024, 2048, 4096],
             groups: 2,
             softplus_beta: 0.07,

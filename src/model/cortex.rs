@@ -1,4 +1,4 @@
-//! The cortex: grouped layers over channels, frame by frame, shared by all mice.
+//! The cortex: grouped layers over channels, frame by frame and place by place, shared by all mice.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -26,8 +26,8 @@ struct CortexLayer {
 
 impl CortexLayer {
     /// # Shapes
-    /// - `x`: `[batch * time, in]`
-    /// - output: `[batch * time, out]`
+    /// - `x`: `[batch * time * place, in]`
+    /// - output: `[batch * time * place, out]`
     fn forward(&self, x: Tensor<2>, batch: usize, pass: &Pass) -> Tensor<2> {
         let y = self.conv.forward(x.clone(), self.groups);
         let y = shuffle(self.norm.forward(y, Activation::Silu, pass), self.groups);
@@ -79,8 +79,8 @@ impl Cortex {
     /// Runs all layers.
     ///
     /// # Shapes
-    /// - `x`: `[batch * time, in]`
-    /// - output: `[batch * time, out]`
+    /// - `x`: `[batch * time * place, in]`
+    /// - output: `[batch * time * place, out]`
     pub fn forward(&self, x: Tensor<2>, batch: usize, pass: &Pass) -> Tensor<2> {
         self.layers.iter().fold(x, |x, layer| layer.forward(x, batch, pass))
     }

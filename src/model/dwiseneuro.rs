@@ -4,8 +4,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::checkpoint::Checkpoint;
+use super::config::ReadoutKind;
 use super::core::Core;
 use super::cortex::Cortex;
+use super::features::Features;
 use super::pass::Pass;
 use super::readout::Readout;
 use crate::error::Result;
@@ -16,6 +18,9 @@ pub struct DwiseNeuro {
     core: Core,
     cortex: Cortex,
     readouts: Vec<Readout>,
+    /// Whether the readouts get the mean over space.
+    #[module(skip)]
+    pooled: bool,
 }
 
 impl DwiseNeuro {
@@ -32,6 +37,7 @@ impl DwiseNeuro {
             readouts: (0..config.readout_outputs.len())
                 .map(|mouse| Readout::load(&mut source, &config, mouse, device))
                 .collect::<Result<_>>()?,
+            pooled: config.readout == ReadoutKind::Pooled,
         };
         source.finish()?;
         Ok(encoder)
@@ -46,23 +52,20 @@ impl DwiseNeuro {
     ///
     /// # Shapes
     /// - `input`: `[batch, channel, time, height, width]`: movie 0..255, behavior, pupil center
-    /// - output: `[batch * time, feature]`
-    pub fn features(&self, input: Tensor<5>, pass: &Pass) -> Tensor<2> {
-        let (x, grid) = self.core.forward(input, pass);
-        let [_, channels] = x.dims();
-        let frames = grid.batch * grid.time;
-        // Space is pooled away: what a neuron sees where is in the channels by now.
-        let pooled = x.reshape([frames, grid.height * grid.width, channels]).mean_dim(1);
-        self.cortex.forward(pooled.reshape([frames, channels]), grid.batch, pass)
+    pub fn features(&self, input: Tensor<5>, pass: &Pass) -> Features {
+        let (rows, grid) = self.core.forward(input, pass);
+        let core = Features { rows, grid };
+        // Pooled, what a neuron sees where is in the channels by now.
+        let Features { rows, grid } = if self.pooled { core.mean_over_space() } else { core };
+        Features { rows: self.cortex.forward(rows, grid.batch, pass), grid }
     }
 
     /// Reads the responses of one mouse out of shared features.
     ///
     /// # Shapes
-    /// - `features`: `[batch * time, feature]`
     /// - output: `[batch, neuron, time]`
-    pub fn read_out(&self, features: Tensor<2>, batch: usize, mouse: usize, pass: &Pass) -> Tensor<3> {
-        self.readouts[mouse].forward(features, batch, pass)
+    pub fn read_out(&self, features: Features, mouse: usize, pass: &Pass) -> Tensor<3> {
+        self.readouts[mouse].forward(features, pass)
     }
 
     /// Predicts the responses of one mouse.
@@ -71,7 +74,6 @@ impl DwiseNeuro {
     /// - `input`: `[batch, channel, time, height, width]`
     /// - output: `[batch, neuron, time]`
     pub fn forward(&self, input: Tensor<5>, mouse: usize, pass: &Pass) -> Tensor<3> {
-        let [batch, ..] = input.dims();
-        self.read_out(self.features(input, pass), batch, mouse, pass)
+        self.read_out(self.features(input, pass), mouse, pass)
     }
 }

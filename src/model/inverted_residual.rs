@@ -27,6 +27,20 @@ struct Temporal {
     weight: Param<Tensor<2>>,
 }
 
+impl Temporal {
+    /// The kernels as a centred convolution takes them. Causal ones end in the middle: behind it are zeros, so
+    /// that the last of the learned taps meets the present and none a later frame.
+    fn centred(&self, causal: bool) -> Tensor<2> {
+        let weight = self.weight.val();
+        let [channels, taps] = weight.dims();
+        if !causal || taps == 1 {
+            return weight;
+        }
+        let future = Tensor::zeros([channels, taps - 1], &weight.device());
+        Tensor::cat(vec![weight, future], 1)
+    }
+}
+
 /// A block of DwiseNeuro's core with the positional encoding before it.
 #[derive(Module, Debug)]
 pub struct InvertedResidual {
@@ -45,6 +59,8 @@ pub struct InvertedResidual {
     stride: usize,
     #[module(skip)]
     drop_path_rate: f64,
+    #[module(skip)]
+    causal: bool,
 }
 
 impl InvertedResidual {
@@ -77,6 +93,7 @@ impl InvertedResidual {
             shortcut_norm: BatchNorm::load(source, &name("shortcut_norm"), device)?,
             stride: config.spatial_strides[index],
             drop_path_rate: config.drop_path_rate * index as f64 / config.core_features.len() as f64,
+            causal: config.causal,
         })
     }
 
@@ -89,9 +106,12 @@ impl InvertedResidual {
         let [_, channels] = x.dims();
         let positions = self.positional.positions(grid, channels);
         let y = self.expand_and_convolve(x.clone(), positions.clone(), grid, pass);
-        let y = kernel::convolve_time(y, self.spatial_norm.parameters(pass), self.temporal.weight.val());
+        let taps = self.temporal.centred(self.causal);
+        let y = kernel::convolve_time(y, self.spatial_norm.parameters(pass), taps);
         self.temporal_norm.track_convolved(&y, pass);
         let norm = self.temporal_norm.parameters(pass);
+        // A mean over the clip would tell every frame of those after it.
+        let y = if self.causal { y.frames_apart() } else { y };
         let y = kernel::excite_and_project(y, norm, self.squeeze_excite.parameters(), self.project.weight());
         (self.join(y, x, positions, grid, pass), grid.strided(self.stride))
     }
@@ -124,5 +144,20 @@ impl InvertedResidual {
             self.shortcut_norm.track(shortcut, rows);
         }
         joined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_tap_of_a_causal_kernel_meets_the_present() {
+        let taps = Tensor::from_floats([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], &Device::flex());
+        let temporal = Temporal { weight: Param::from_tensor(taps) };
+        // In the middle of five taps, with which a centred convolution sees the present.
+        let expected = vec![1.0, 2.0, 3.0, 0.0, 0.0, 4.0, 5.0, 6.0, 0.0, 0.0];
+        assert_eq!(tensors::values(temporal.centred(true)), expected);
+        assert_eq!(tensors::values(temporal.centred(false)), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
 }

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::ModelConfig;
+use super::{ModelConfig, ReadoutKind};
 
 /// Lists every tensor that an encoder of these sizes has: name to shape, row-major.
 ///
 /// `i`, `k` and `m` count blocks, cortex layers and mice from 0:
 /// `core.stem`, `core.blocks.{i}`, `cortex.layers.{k}`, `readouts.{m}`. A `norm` has `gamma`, `beta`,
 /// `running_mean` and `running_var`. Pointwise weights are `[out, in / groups]`, depthwise ones
-/// `[channel, height, width]` or `[channel, time]`.
+/// `[channel, height, width]` or `[channel, time]`. A Gaussian readout has `position`, `spread`, `weight` and
+/// `bias` by neuron instead of a `conv`.
 ///
 /// `config` must be valid (see [`ModelConfig::validate`]).
 pub fn expected_tensors(config: &ModelConfig) -> BTreeMap<String, Vec<usize>> {
@@ -59,10 +60,24 @@ fn visit(config: &ModelConfig, to: &mut Visitor) {
         width = width_out;
     }
     for (mouse, &neurons) in config.readout_outputs.iter().enumerate() {
-        // A grouped convolution needs outputs that divide; the surplus is cut after it.
-        let padded = neurons.next_multiple_of(config.groups);
-        to(format!("readouts.{mouse}.conv.weight"), &[padded, width / config.groups]);
-        to(format!("readouts.{mouse}.conv.bias"), &[padded]);
+        visit_readout(config, &format!("readouts.{mouse}"), neurons, width, to);
+    }
+}
+
+fn visit_readout(config: &ModelConfig, readout: &str, neurons: usize, width: usize, to: &mut Visitor) {
+    match config.readout {
+        ReadoutKind::Pooled => {
+            // A grouped convolution needs outputs that divide; the surplus is cut after it.
+            let padded = neurons.next_multiple_of(config.groups);
+            to(format!("{readout}.conv.weight"), &[padded, width / config.groups]);
+            to(format!("{readout}.conv.bias"), &[padded]);
+        }
+        ReadoutKind::Gaussian => {
+            to(format!("{readout}.position"), &[neurons, 2]);
+            to(format!("{readout}.spread"), &[neurons, 2, 2]);
+            to(format!("{readout}.weight"), &[neurons, width]);
+            to(format!("{readout}.bias"), &[neurons]);
+        }
     }
 }
 
@@ -118,6 +133,24 @@ mod tests {
         let config = ModelConfig { readout_outputs: vec![37], ..ModelConfig::default() };
         assert_eq!(expected_tensors(&config)["readouts.0.conv.weight"], [38, 2048]);
         assert_eq!(expected_tensors(&config)["readouts.0.conv.bias"], [38]);
+    }
+
+    #[test]
+    fn a_gaussian_readout_reads_the_last_layer_there_is_for_every_neuron_by_itself() {
+        let mut config = ModelConfig {
+            readout: ReadoutKind::Gaussian,
+            readout_outputs: vec![37],
+            ..ModelConfig::default()
+        };
+        assert_eq!(expected_tensors(&config)["readouts.0.weight"], [37, 4096]);
+        config.cortex_features.clear();
+        let tensors = expected_tensors(&config);
+        let of_readout = |part: &str| tensors[&format!("readouts.0.{part}")].clone();
+        assert_eq!(
+            ["position", "spread", "weight", "bias"].map(of_readout),
+            [vec![37, 2], vec![37, 2, 2], vec![37, 256], vec![37]]
+        );
+        assert!(!tensors.keys().any(|name| name.starts_with("cortex.") || name.contains(".0.conv")));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 /// One run through the encoder.
 #[derive(Debug)]
@@ -58,6 +59,14 @@ impl Pass {
             }
             None => x,
         }
+    }
+
+    /// Draws standard normal values; nothing while evaluating.
+    pub fn noise<const D: usize>(&self, shape: [usize; D], device: &Device) -> Option<Tensor<D>> {
+        let mut rng = self.rng.as_ref()?.borrow_mut();
+        let values = (0..shape.iter().product()).map(|_| StandardNormal.sample(&mut *rng));
+        let values: Vec<f32> = values.collect();
+        Some(Tensor::from_data(TensorData::new(values, shape), device))
     }
 
     fn mask(&self, shape: [usize; 2], rate: f64, device: &Device) -> Option<Tensor<2>> {

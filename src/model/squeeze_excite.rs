@@ -1,4 +1,4 @@
-//! Scales channels by what the whole clip says of them.
+//! Scales channels by what the whole clip, or, in a causal encoder, the frame, says of them.
 
 use burn::module::Module;
 use burn::tensor::Device;

@@ -44,12 +44,16 @@ struct Collect {
 }
 
 impl ModuleVisitor for Collect {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_string());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        if !is_enum(container) {
+            self.path.push(name.to_string());
+        }
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        if !is_enum(container) {
+            self.path.pop();
+        }
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -58,4 +62,10 @@ impl ModuleVisitor for Collect {
         let size: usize = shape.iter().product();
         self.found.insert(self.path.join("."), (shape, tensor.reshape([size])));
     }
+}
+
+/// Says whether a part of a module is the variant of an enum, which names no tensor: which one it is follows
+/// from the encoder's settings.
+fn is_enum(container: &str) -> bool {
+    container.starts_with("Enum:")
 }

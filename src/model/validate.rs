@@ -3,8 +3,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::ModelConfig;
 use super::layout;
+use super::{ModelConfig, ReadoutKind};
 use crate::error::{Error, Result};
 
 // Limits far above any encoder one could train (DwiseNeuro: 9 blocks, width 4096, 25 M numbers), low
@@ -52,7 +52,12 @@ impl ModelConfig {
         each("readout_outputs", &self.readout_outputs, MAX_MICE, 1..=MAX_NEURONS)
             .or_else(|| each("core_features", &self.core_features, MAX_LAYERS, 1..=MAX_WIDTH))
             .or_else(|| each("spatial_strides", &self.spatial_strides, MAX_LAYERS, 1..=MAX_KERNEL))
-            .or_else(|| each("cortex_features", &self.cortex_features, MAX_LAYERS, 1..=MAX_WIDTH))
+            .or_else(|| {
+                // Only the pooled readout needs a cortex before it.
+                let none = self.cortex_features.is_empty() && self.readout == ReadoutKind::Gaussian;
+                let problem = || each("cortex_features", &self.cortex_features, MAX_LAYERS, 1..=MAX_WIDTH);
+                if none { None } else { problem() }
+            })
             .or_else(|| within("in_channels", self.in_channels, 1..=MAX_WIDTH))
             .or_else(|| within("spatial_kernel", self.spatial_kernel, 1..=MAX_KERNEL))
             .or_else(|| within("temporal_kernel", self.temporal_kernel, 1..=MAX_KERNEL))
@@ -78,7 +83,9 @@ impl ModelConfig {
             }
         }
         let groups = self.groups;
-        let last = self.core_features.last().map(|&width| ("the last of core_features", width));
+        // Without a cortex nothing is grouped.
+        let last = self.core_features.last().filter(|_| !self.cortex_features.is_empty());
+        let last = last.map(|&width| ("the last of core_features", width));
         let cortex = self.cortex_features.iter().map(|&width| ("cortex_features", width));
         for (name, width) in last.into_iter().chain(cortex) {
             if width % groups != 0 {
@@ -170,6 +177,19 @@ mod tests {
     #[test]
     fn groups_must_divide_a_cortex_width_too() {
         assert!(complaint(|c| c.cortex_features[1] = 2047).contains("2047"));
+    }
+
+    #[test]
+    fn a_gaussian_readout_needs_no_cortex_and_then_no_groups() {
+        let core = |readout| ModelConfig {
+            readout,
+            core_features: vec![16, 33],
+            spatial_strides: vec![2, 1],
+            cortex_features: Vec::new(),
+            ..paper()
+        };
+        core(ReadoutKind::Gaussian).validate().unwrap();
+        assert!(core(ReadoutKind::Pooled).validate().unwrap_err().to_string().contains("cortex_features"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Knows no files, no bars and no data set: a batch goes in, numbers come out.
 
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -106,19 +106,13 @@ impl Drop for Trainer {
 /// Sums the Poisson loss over neurons and frames, and the samples by their weights.
 fn weighted_loss(encoder: &DwiseNeuro, batch: TrainingBatch, pass: &Pass) -> Tensor<1> {
     let device = batch.input.device();
-    let [clips, ..] = batch.input.dims();
     let features = encoder.features(batch.input, pass);
-    let [rows, width] = features.dims();
-    let features = features.reshape([clips, rows / clips, width]);
     batch
         .targets
         .into_iter()
         .map(|Targets { mouse, samples, weights, responses }| {
             let count = samples.len();
-            let index: Vec<i64> = samples.into_iter().map(|s| s as i64).collect();
-            let index = Tensor::<1, Int>::from_data(TensorData::new(index, [count]), &device);
-            let own = features.clone().select(0, index).reshape([count * rows / clips, width]);
-            let predicted = encoder.read_out(own, count, mouse, pass);
+            let predicted = encoder.read_out(features.select(&samples), mouse, pass);
             let [_, neurons, time] = predicted.dims();
             let loss = loss::poisson(predicted, responses).reshape([count, neurons * time]).sum_dim(1);
             let weights = Tensor::<2>::from_data(TensorData::new(weights, [count, 1]), &device);

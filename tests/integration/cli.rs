@@ -16,9 +16,18 @@ fn v1reel(words: &[&str]) -> Command {
 #[test]
 fn help_lists_every_command_on_standard_output() {
     let mut assert = v1reel(&["--help"]).assert().success().stderr(is_empty());
-    for name in
-        ["simulate", "inspect", "train", "import", "mask", "predict", "reconstruct", "evaluate", "demo"]
-    {
+    for name in [
+        "simulate",
+        "inspect",
+        "train",
+        "import",
+        "causality",
+        "mask",
+        "predict",
+        "reconstruct",
+        "evaluate",
+        "demo",
+    ] {
         assert = assert.stdout(contains(format!("\n  {name} ")));
         v1reel(&[name, "--help"]).assert().success().stdout(contains("Usage: v1reel"));
     }

@@ -56,7 +56,7 @@ fn stem_core_and_cortex_match_the_published_encoder() {
     let core = core.reshape([batch, grid.time, grid.height, grid.width, channels]).permute([0, 4, 1, 2, 3]);
     assert_close(core, "encoder.npz", "encoder_core", OUTPUT);
 
-    let cortex = encoder.features(input, &pass);
+    let cortex = encoder.features(input, &pass).rows;
     let [_, channels] = cortex.dims();
     let cortex = cortex.reshape([batch, time, channels]).swap_dims(1, 2);
     assert_close(cortex, "encoder.npz", "encoder_cortex", OUTPUT);

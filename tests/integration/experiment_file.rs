@@ -120,6 +120,7 @@ fn values_that_make_no_sense_are_refused_by_key() {
         ("model.spatial_strides=[1, 2]", "model.spatial_strides"),
         ("model.spatial_strides=[2, 1, 1, 1, 2, 1, 1, 2, 0]", "model.spatial_strides"),
         ("model.cortex_features=[1023]", "model.cortex_features"),
+        ("model.cortex_features=[]", "model.cortex_features"),
         ("model.drop_rate=1", "model.drop_rate"),
         ("mask.members=8", "mask.members"),
         ("mask.blur_size=14", "mask.blur_size"),

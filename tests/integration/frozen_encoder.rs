@@ -5,7 +5,7 @@ use ndarray::{Array2, Array3};
 use proptest::prelude::*;
 use rand::Rng;
 use v1reel::model::checkpoint::Checkpoint;
-use v1reel::model::{Clip, Encoder, ModelConfig, Runtime, init};
+use v1reel::model::{Clip, Encoder, ModelConfig, ReadoutKind, Runtime, init};
 use v1reel::seed;
 
 use super::support::{member_checkpoint, reference_array, relative_error};
@@ -24,6 +24,8 @@ fn trained(config: &ModelConfig, name: &str) -> Checkpoint {
             match name.rsplit('.').next() {
                 Some("gamma" | "running_var") => *value = rng.random_range(0.5..1.5),
                 Some("beta" | "running_mean" | "bias") => *value = rng.random_range(-0.3..0.3),
+                // Beyond the border too.
+                Some("position") => *value = rng.random_range(-1.3..1.3),
                 _ => {}
             }
         }
@@ -70,7 +72,7 @@ fn assert_agrees(checkpoint: &Checkpoint, mouse: usize, clips: &[Clip], budget: 
 
 proptest! {
     // Each case builds an encoder of another shape; more would take seconds.
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn any_shape_agrees_with_the_encoder_that_trains(
@@ -80,8 +82,12 @@ proptest! {
         blocks in prop::collection::vec((1..4usize, 1..4usize), 1..4),
         kernels in (0..3usize, 0..3usize),
         expansion in 1..5usize,
+        gaussian in any::<bool>(),
+        layers in 0..3usize,
+        causal in any::<bool>(),
         keep in any::<bool>(),
     ) {
+        let layers = if gaussian { layers } else { 2 };
         let config = ModelConfig {
             in_channels: channels,
             readout_outputs: vec![5, 4],
@@ -91,7 +97,9 @@ proptest! {
             temporal_kernel: 2 * kernels.1 + 1,
             expansion_ratio: expansion,
             se_reduce_ratio: 4,
-            cortex_features: vec![24, 32],
+            causal,
+            readout: if gaussian { ReadoutKind::Gaussian } else { ReadoutKind::Pooled },
+            cortex_features: [24, 32][..layers].to_vec(),
             ..ModelConfig::default()
         };
         let name = format!("{config:?}");

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use v1reel::kernel::{
-    self, Activation, Convolved, Expanded, JoinSizes, Joined, Norm, Shape, Sizes, SqueezeExcite, reference,
+    self, Activation, Convolved, Expanded, JoinSizes, Joined, Norm, ReadSizes, Shape, Sizes, SqueezeExcite,
+    reference,
 };
 use v1reel::model::tensors;
 
@@ -156,6 +157,30 @@ proptest! {
             all
         };
         assert_agree(kernel::join as fn(_, _, _, _, _, _) -> _, reference::join, run);
+    }
+
+    #[test]
+    fn read_at_agrees(
+        [clips, time, height, width] in [1usize..4, 1usize..4, 1usize..7, 1usize..7],
+        channels in 1usize..70, neurons in 1usize..80, seed in 0u64..1000,
+    ) {
+        let sizes = ReadSizes { clips, time, height, width, channels, neurons };
+        let x = random([clips * time * height * width, channels], seed);
+        let positions = random_within(1.0, [clips, neurons, 2], seed + 1);
+        let weight = random([neurons, channels], seed + 2);
+        let run = |operator: &fn(_, _, _, _) -> _, noise: f32| {
+            let out = operator(x.clone(), positions.clone(), weight.clone(), sizes);
+            let mut all =
+                values::<2>(out, noise, |g| vec![grad(&x, g), grad(&positions, g), grad(&weight, g)]);
+            // Along an axis of one pixel there is no slope to compare.
+            for (k, slope) in all[1].iter_mut().enumerate() {
+                if [width, height][k % 2] == 1 {
+                    assert_eq!(std::mem::take(slope), 0.0);
+                }
+            }
+            all
+        };
+        assert_agree(kernel::read_at as fn(_, _, _, _) -> _, reference::read_at, run);
     }
 
     #[test]

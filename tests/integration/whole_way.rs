@@ -170,6 +170,41 @@ fn a_mouse_without_behavior_or_pupil_camera_goes_the_whole_way() {
 }
 
 #[test]
+fn a_gaussian_readout_without_a_cortex_goes_the_whole_way() {
+    let lab = Lab::new("neurons = 5\n");
+    let gaussian = "readout = \"gaussian\"\ncortex_features = []";
+    lab.write("gaussian.toml", &SMALL.replace("cortex_features = [8]", gaussian));
+    lab.whole_way("gaussian.toml");
+    let scores: serde_json::Value =
+        serde_json::from_str(&lab.ok(&["evaluate", "gaussian.toml", "--json"])).unwrap();
+    assert!(scores["mean"]["pixel_correlation"].is_f64(), "{scores}");
+}
+
+#[test]
+fn a_causal_encoder_trains_and_reconstructs_and_its_responses_never_look_ahead() {
+    let lab = Lab::new("neurons = 5\n");
+    lab.write("causal.toml", &SMALL.replace("[model]", "[model]\ncausal = true"));
+    lab.whole_way("causal.toml");
+    let size = ["--frames", "12", "--height", "10", "--width", "12"];
+    let reach = |model: &str| -> serde_json::Value {
+        let found = lab.ok(&[&["causality", model, "--json"], &size[..]].concat());
+        serde_json::from_str(&found).unwrap()
+    };
+    let causal = reach("run/members/0/model.safetensors");
+    // Two blocks with kernels of five frames.
+    assert_eq!((&causal["causal"], &causal["future"], &causal["past"]), (&true.into(), &0.into(), &8.into()));
+
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference/model_0.pth");
+    lab.ok(&["import", published.to_str().unwrap(), "published.safetensors"]);
+    let published = reach("published.safetensors");
+    assert_eq!((&published["causal"], &published["future"]), (&false.into(), &11.into()));
+    let table = lab.ok(&[&["causality", "published.safetensors"], &size[..]].concat());
+    assert!(table.contains("0..11") && table.contains("11 frames of the clip ahead"), "{table}");
+    let model = ["causality", "published.safetensors", "--mouse", "2"];
+    assert!(lab.fails(2, &model).contains("2 mice"));
+}
+
+#[test]
 fn gradient_ensembling_makes_one_movie() {
     let lab = Lab::new("neurons = 5\n");
     lab.write("gradients.toml", &format!("{SMALL}combine = \"gradients\"\n"));

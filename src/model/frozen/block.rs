@@ -62,6 +62,7 @@ pub struct Block {
     inner: usize,
     stride: usize,
     border: usize,
+    causal: bool,
 }
 
 impl Block {
@@ -74,6 +75,10 @@ impl Block {
             let shift: Vec<f32> = norm.shift.iter().map(|&v| v as f32).collect();
             (lane_columns(&taps, shift.len()), lanes(&shift))
         };
+        let (mut mix, mix_shift) = convolution("temporal");
+        if config.causal {
+            mix = with_empty_future(&mix, mix_shift.len());
+        }
         let width = config.core_features[index];
         let inner = width * config.expansion_ratio;
         let project_norm = source.norm(&name("project_norm"));
@@ -89,7 +94,7 @@ impl Block {
                 _ => Expansion::Rows(RowExpansion::new(source, &format!("core.blocks.{index}"))),
             },
             spatial: convolution("spatial"),
-            temporal: convolution("temporal"),
+            temporal: (mix, mix_shift),
             squeeze_excite: SqueezeExcite::new(source, &name("squeeze_excite")),
             project: lane_rows(&columns, inner),
             project_back: lane_columns(&columns, inner),
@@ -100,7 +105,13 @@ impl Block {
             inner,
             stride: config.spatial_strides[index],
             border: config.spatial_kernel / 2,
+            causal: config.causal,
         }
+    }
+
+    /// Gates of a clip of `time` frames: one for all, or, lest a frame learn of later ones, one each.
+    fn gates(&self, time: usize) -> usize {
+        if self.causal { time } else { 1 }
     }
 
     fn lanes(&self) -> usize {
@@ -144,14 +155,14 @@ impl Block {
         }
     }
 
-    /// Expands and convolves a clip, and finds its gate. `buffers` without room for the expansion or for what
+    /// Expands and convolves a clip, and finds its gates. `buffers` without room for the expansion or for what
     /// follows space get along with one frame of them.
-    pub fn convolve(&self, input: Input, grid: Grid, buffers: &mut BlockBuffers) -> Gate {
+    pub fn convolve(&self, input: Input, grid: Grid, buffers: &mut BlockBuffers) -> Vec<Gate> {
         let reached = grid.strided(self.stride);
         let lanes = self.lanes();
         let temporal = &mut buffers.temporal[..lanes * reached.rows()];
         let temporal = temporal.par_chunks_mut(reached.rows());
-        let sums: Vec<Lane> = match (&self.expansion, buffers.spatial.len()) {
+        let sums: Vec<Vec<Lane>> = match (&self.expansion, buffers.spatial.len()) {
             (_, 0) => temporal
                 .enumerate()
                 .map(|(l, temporal)| self.convolve_lane(input, grid, l, [&mut [], &mut []], temporal))
@@ -174,12 +185,18 @@ impl Block {
                 })
                 .collect(),
         };
-        let count = reached.rows() as f32;
-        let means: Vec<f32> = lane::unpack(&sums, self.inner).iter().map(|sum| sum / count).collect();
-        self.squeeze_excite.forward(&means)
+        let gates = self.gates(grid.time);
+        let count = (reached.rows() / gates) as f32;
+        let gate = |gate: usize| {
+            let sums: Vec<Lane> = sums.iter().map(|sums| sums[gate]).collect();
+            let means: Vec<f32> = lane::unpack(&sums, self.inner).iter().map(|sum| sum / count).collect();
+            self.squeeze_excite.forward(&means)
+        };
+        (0..gates).map(gate).collect()
     }
 
-    /// One lane's way through expansion and both convolutions; returns the sum after the last SiLU.
+    /// One lane's way through expansion and both convolutions; returns the sums after the last SiLU, one for
+    /// each gate.
     fn convolve_lane(
         &self,
         input: Input,
@@ -187,7 +204,7 @@ impl Block {
         l: usize,
         [expanded, spatial]: [&mut [Lane]; 2],
         temporal: &mut [Lane],
-    ) -> Lane {
+    ) -> Vec<Lane> {
         let plane = self.plane(grid);
         let reached = plane.strided(self.stride);
         let (frame, frame_out) = (plane.pixels(), reached.pixels());
@@ -197,7 +214,7 @@ impl Block {
         let mut scratch = (vec![Lane::ZERO; frame], vec![Lane::ZERO; frame_out]);
         let mut padded = vec![Lane::ZERO; plane.size()];
         let mut ring = Ring::new(mix.len(), frame_out);
-        let mut sum = Lane::ZERO;
+        let mut sums = vec![Lane::ZERO; self.gates(grid.time)];
         for time in 0..grid.time + ring.half() {
             if time < grid.time {
                 let expanded = at(expanded, &mut scratch.0, time);
@@ -209,30 +226,39 @@ impl Block {
             let Some(time) = time.checked_sub(ring.half()) else { continue };
             let (frames, first) = ring.around(time, grid.time);
             let out = &mut temporal[time * frame_out..(time + 1) * frame_out];
-            plane::mix(&frames, &mix[first..], mix_shift, out, &mut sum);
+            let gate = time.min(sums.len() - 1);
+            plane::mix(&frames, &mix[first..], mix_shift, out, &mut sums[gate]);
         }
-        sum
+        sums
     }
 
     /// Projects what the convolutions left to rows, `[out row, out]`.
-    pub fn project(&self, temporal: &[Lane], gate: &Gate, grid: Grid, out: &mut [f32]) {
+    pub fn project(&self, temporal: &[Lane], gates: &[Gate], grid: Grid, out: &mut [f32]) {
         let (rows, lanes, width) = (grid.strided(self.stride).rows(), self.lanes(), self.out());
-        // The gate's scale goes into the weights: no pass over the activations for it.
+        let (share, tile) = (rows / gates.len(), tile_rows(lanes));
+        let shares = out[..rows * width].par_chunks_mut(share * width).zip(gates).enumerate();
+        shares.for_each(|(number, (out, gate))| {
+            let weights = self.gated_weights(gate);
+            out.par_chunks_mut(tile * width).enumerate().for_each(|(index, out)| {
+                let (first, count) = (number * share + index * tile, out.len() / width);
+                let mut active = vec![Lane::ZERO; lanes * count];
+                for (l, active) in active.chunks_exact_mut(count).enumerate() {
+                    plane::activated(&temporal[l * rows + first..][..count], active);
+                }
+                lanes_to_rows(&active, count, &weights, out, width);
+            });
+        });
+    }
+
+    /// The projection's weights times a gate's scales: no pass over the activations is needed for these.
+    fn gated_weights(&self, gate: &Gate) -> Vec<Lane> {
         let mut weights = self.project.clone();
-        for lane_of_out in weights.chunks_exact_mut(lanes * WIDTH) {
+        for lane_of_out in weights.chunks_exact_mut(self.lanes() * WIDTH) {
             for (row, scale) in lane_of_out.iter_mut().zip(&gate.scale) {
                 *row = row.map(|w| w * scale);
             }
         }
-        let tile = tile_rows(lanes);
-        out[..rows * width].par_chunks_mut(tile * width).enumerate().for_each(|(index, out)| {
-            let (first, count) = (index * tile, out.len() / width);
-            let mut active = vec![Lane::ZERO; lanes * count];
-            for (l, active) in active.chunks_exact_mut(count).enumerate() {
-                plane::activated(&temporal[l * rows + first..][..count], active);
-            }
-            lanes_to_rows(&active, count, &weights, out, width);
-        });
+        weights
     }
 
     /// Adds the shortcut, all shifts, and the next block's encoding to projected rows.
@@ -286,7 +312,7 @@ impl Block {
     pub fn convolve_back(
         &self,
         gradient: &[f32],
-        gate: &Gate,
+        gates: &[Gate],
         grid: Grid,
         buffers: &mut BlockBuffers,
         inner: &mut [Lane],
@@ -294,25 +320,24 @@ impl Block {
         let rows = grid.strided(self.stride).rows();
         let (lanes, width) = (self.lanes(), self.out());
         let inner = &mut inner[..lanes * rows];
-        let to_scale: Vec<Lane> = inner
+        let to_scales: Vec<Vec<Lane>> = inner
             .par_chunks_mut(rows)
             .zip(buffers.temporal.par_chunks(rows))
             .enumerate()
             .map(|(l, (inner, temporal))| {
                 let weights = &self.project_back[l * width..(l + 1) * width];
                 rows_to_lane(&gradient[..rows * width], weights, inner);
-                plane::dot_activated(inner, temporal)
+                let shares = inner.chunks(rows / gates.len()).zip(temporal.chunks(rows / gates.len()));
+                shares.map(|(inner, temporal)| plane::dot_activated(inner, temporal)).collect()
             })
             .collect();
-        let to_mean = self.squeeze_excite.backward(gate, lane::unpack(&to_scale, self.inner));
-        let scale = lanes_of(&gate.scale, 1.0);
-        let offset = lanes_of(&to_mean, 1.0 / rows as f32);
+        let through = self.through_gates(gates, &to_scales, rows);
 
         let spatial = buffers.spatial[..lanes * rows].par_chunks_mut(rows);
         let each = inner.par_chunks_mut(rows).zip(buffers.temporal.par_chunks(rows)).zip(spatial);
         match &self.expansion {
             Expansion::Pixels(_) => each.enumerate().for_each(|(l, ((inner, temporal), spatial))| {
-                self.lane_back(grid, l, [scale[l], offset[l]], inner, temporal, spatial, None);
+                self.lane_back(grid, l, &through[l], inner, temporal, spatial, None);
             }),
             Expansion::Rows(rows_in) => {
                 let expanded = buffers.expanded[..lanes * grid.rows()].par_chunks_mut(grid.rows());
@@ -320,7 +345,7 @@ impl Block {
                     self.lane_back(
                         grid,
                         l,
-                        [scale[l], offset[l]],
+                        &through[l],
                         inner,
                         temporal,
                         spatial,
@@ -331,13 +356,27 @@ impl Block {
         }
     }
 
+    /// Finds what each lane's gradient is multiplied by on its way through each gate, and what each of the `rows`
+    /// values gets through the gate's mean.
+    fn through_gates(&self, gates: &[Gate], to_scales: &[Vec<Lane>], rows: usize) -> Vec<Vec<[Lane; 2]>> {
+        let mut through = vec![Vec::with_capacity(gates.len()); self.lanes()];
+        let share = (gates.len() as f32) / rows as f32;
+        for (index, gate) in gates.iter().enumerate() {
+            let to_scale: Vec<Lane> = to_scales.iter().map(|by_gate| by_gate[index]).collect();
+            let to_mean = self.squeeze_excite.backward(gate, lane::unpack(&to_scale, self.inner));
+            let lanes = lanes_of(&gate.scale, 1.0).into_iter().zip(lanes_of(&to_mean, share));
+            through.iter_mut().zip(lanes).for_each(|(out, (scale, offset))| out.push([scale, offset]));
+        }
+        through
+    }
+
     /// One lane's way back from after the last SiLU to the expansion, or to `spatial` when there is none.
     #[allow(clippy::too_many_arguments)] // All are parts of one lane's state.
     fn lane_back(
         &self,
         grid: Grid,
         l: usize,
-        [scale, offset]: [Lane; 2],
+        through: &[[Lane; 2]],
         inner: &mut [Lane],
         temporal: &[Lane],
         spatial: &mut [Lane],
@@ -355,6 +394,7 @@ impl Block {
         for time in 0..grid.time + half {
             if time < grid.time {
                 let frame = time * frame_out..(time + 1) * frame_out;
+                let [scale, offset] = through[time.min(through.len() - 1)];
                 plane::scale_back(&temporal[frame.clone()], &scale, &offset, &mut inner[frame]);
             }
             let Some(time) = time.checked_sub(half) else { continue };
@@ -466,6 +506,14 @@ fn shortcut_rows(grid: Grid, reached: Grid) -> Vec<usize> {
     let columns = shortcut::nearest(grid.width, reached.width);
     let rows = shortcut::nearest(grid.height, reached.height);
     rows.iter().flat_map(|y| columns.iter().map(move |x| y * grid.width + x)).collect()
+}
+
+/// Ends kernels, `[lane, tap]`, in the middle: as many zeros follow as taps lie before the last, which then
+/// meets the present.
+fn with_empty_future(taps: &[Lane], lanes: usize) -> Vec<Lane> {
+    let count = taps.len() / lanes;
+    let future = std::iter::repeat_n(Lane::ZERO, count - 1);
+    taps.chunks_exact(count).flat_map(|taps| taps.iter().copied().chain(future.clone())).collect()
 }
 
 fn tile_rows(lanes: usize) -> usize {

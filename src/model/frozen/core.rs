@@ -7,12 +7,15 @@ use super::expansion::{PixelTables, Pixels};
 use super::fold::Source;
 use super::plan::{Activations, Plan};
 use super::squeeze_excite::Gate;
-use crate::model::ModelConfig;
 use crate::model::encoder::Clip;
+use crate::model::grid::Grid;
+use crate::model::{ModelConfig, ReadoutKind};
 
 /// Stem and blocks with their batch norms folded.
 pub struct Core {
     blocks: Vec<Block>,
+    /// Whether what comes out is the mean over space.
+    pooled: bool,
 }
 
 /// What depends on the size of a clip and not on its contents.
@@ -26,13 +29,17 @@ pub struct Tables {
 pub struct Trace {
     /// Its activations.
     pub workspace: Workspace,
-    gates: Vec<Gate>,
+    /// Of each block.
+    gates: Vec<Vec<Gate>>,
 }
 
 impl Core {
     /// Takes the core out of a checkpoint.
     pub fn new(source: &Source, config: &ModelConfig) -> Self {
-        Self { blocks: (0..config.core_features.len()).map(|i| Block::new(source, config, i)).collect() }
+        Self {
+            blocks: (0..config.core_features.len()).map(|i| Block::new(source, config, i)).collect(),
+            pooled: config.readout == ReadoutKind::Pooled,
+        }
     }
 
     /// Computes the tables for clips of a plan.
@@ -47,7 +54,14 @@ impl Core {
         }
     }
 
-    /// Runs a clip; returns its features, averaged over space: `[time, channel]`.
+    /// The axes of the features of `clips` clips.
+    pub fn reached(&self, plan: &Plan, clips: usize) -> Grid {
+        let Grid { time, height, width, .. } = plan.grids[self.blocks.len()];
+        let [height, width] = if self.pooled { [1, 1] } else { [height, width] };
+        Grid { batch: clips, time, height, width }
+    }
+
+    /// Runs a clip; returns its features, `[row, channel]` of [`Core::reached`].
     pub fn forward(
         &self,
         clip: &Clip,
@@ -62,8 +76,12 @@ impl Core {
         }
         let rows = floats(&workspace.rows[plan.rows(self.blocks.len())]);
         let grid = plan.grids[self.blocks.len()];
-        let pooled = pool(rows, grid.time, grid.height * grid.width, self.width());
-        (pooled, Trace { workspace, gates })
+        let features = if self.pooled {
+            pool(rows, grid.time, grid.height * grid.width, self.width())
+        } else {
+            rows[..grid.rows() * self.width()].to_vec()
+        };
+        (features, Trace { workspace, gates })
     }
 
     /// Channels that come out.
@@ -78,7 +96,7 @@ impl Core {
         plan: &Plan,
         tables: &Tables,
         workspace: &mut Workspace,
-    ) -> Gate {
+    ) -> Vec<Gate> {
         let (block, grid) = (&self.blocks[index], plan.grids[index]);
         let [source, out] = workspace
             .rows
@@ -88,17 +106,16 @@ impl Core {
         let buffers = &mut workspace.blocks[plan.block(index)];
         let next = tables.encodings.get(index);
         let input = if index == 0 { Input::Pixels(pixels) } else { Input::Rows(source) };
-        let gate = block.convolve(input, grid, buffers);
+        let gates = block.convolve(input, grid, buffers);
         if index == 0 {
             block.stem_rows(pixels, grid, source);
         }
-        block.project(&buffers.temporal, &gate, grid, out);
+        block.project(&buffers.temporal, &gates, grid, out);
         block.add_shortcut(source, grid, next, out);
-        gate
+        gates
     }
 
-    /// Carries a gradient to the pooled features, `[time, channel]`, back to all channels of the clip:
-    /// `[time, pixel, channel]`.
+    /// Carries a gradient to the features back to all channels of the clip: `[time, pixel, channel]`.
     pub fn backward(
         &self,
         clip: &Clip,
@@ -110,13 +127,11 @@ impl Core {
         let pixels = Pixels::new(clip.movie(), clip.behavior(), plan.grids[0], &tables.pixels);
         let last = plan.grids[self.blocks.len()];
         let [mut current, mut next] = std::mem::take(&mut trace.workspace.gradients);
-        let count = last.height * last.width;
-        let spread =
-            floats_mut(&mut current)[..last.rows() * self.width()].chunks_exact_mut(count * self.width());
-        for (frame, gradient) in spread.zip(gradient.chunks_exact(self.width())) {
-            for row in frame.chunks_exact_mut(self.width()) {
-                row.iter_mut().zip(gradient).for_each(|(o, g)| *o = g / count as f32);
-            }
+        let to_rows = &mut floats_mut(&mut current)[..last.rows() * self.width()];
+        if self.pooled {
+            pool_back(gradient, last.height * last.width, self.width(), to_rows);
+        } else {
+            to_rows.copy_from_slice(gradient);
         }
         for index in (1..self.blocks.len()).rev() {
             self.reopen(index, &pixels, plan, &mut trace);
@@ -171,4 +186,13 @@ fn pool(rows: &[f32], time: usize, pixels: usize, width: usize) -> Vec<f32> {
         out.iter_mut().for_each(|o| *o /= pixels as f32);
     }
     out
+}
+
+/// Carries a gradient to the averages back to `[time, pixel, channel]`.
+fn pool_back(gradient: &[f32], pixels: usize, width: usize, out: &mut [f32]) {
+    for (frame, gradient) in out.chunks_exact_mut(pixels * width).zip(gradient.chunks_exact(width)) {
+        for row in frame.chunks_exact_mut(width) {
+            row.iter_mut().zip(gradient).for_each(|(o, g)| *o = g / pixels as f32);
+        }
+    }
 }

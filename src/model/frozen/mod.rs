@@ -7,11 +7,13 @@
 mod block;
 mod buffer;
 mod core;
+mod cortex;
 mod encoding;
 mod expansion;
 mod fold;
-mod head;
+mod grouped;
 mod plan;
+mod readout;
 mod squeeze_excite;
 
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub use buffer::Memory;
 use plan::{Activations, Plan};
 
 use self::core::{Core, Tables};
+use self::cortex::Cortex;
+use self::readout::Readout;
 use super::ModelConfig;
 use super::checkpoint::Checkpoint;
 use super::encoder::{Clip, ClipGradient, ToResponses};
@@ -46,8 +50,8 @@ impl ClipGradient {
 pub struct FrozenEncoder {
     config: ModelConfig,
     core: Core,
-    cortex: head::Cortex,
-    readouts: Vec<head::Readout>,
+    cortex: Cortex,
+    readouts: Vec<Readout>,
     memory: Arc<Memory>,
 }
 
@@ -68,9 +72,9 @@ impl FrozenEncoder {
         let config = checkpoint.config.clone();
         Ok(Self {
             core: Core::new(&source, &config),
-            cortex: head::Cortex::new(&source, &config),
+            cortex: Cortex::new(&source, &config),
             readouts: (0..config.readout_outputs.len())
-                .map(|mouse| head::Readout::new(&source, &config, mouse))
+                .map(|mouse| Readout::new(&source, &config, mouse))
                 .collect(),
             config,
             memory,
@@ -86,18 +90,18 @@ impl FrozenEncoder {
         let tables = self.core.tables(&plan);
         let at_once = (self.memory.budget() / plan.bytes().max(1)).clamp(1, at_once(clips.len()));
         let batch = |clips: &[Clip]| {
-            let pooled: Vec<Vec<f32>> = clips
+            let features: Vec<Vec<f32>> = clips
                 .par_iter()
                 .map(|clip| {
-                    let (pooled, trace) = self.core.forward(clip, &plan, &tables, self.memory.take(&plan));
+                    let (features, trace) = self.core.forward(clip, &plan, &tables, self.memory.take(&plan));
                     self.memory.put(trace.workspace);
-                    pooled
+                    features
                 })
                 .collect();
-            let rows = clips.len() * first.size()[0];
-            let trace = self.cortex.forward(pooled.concat(), rows);
+            let grid = self.core.reached(&plan, clips.len());
+            let trace = self.cortex.forward(features.concat(), grid.rows());
             let readout = &self.readouts[mouse];
-            split(readout.respond(&readout.drive(&trace.features, rows)), clips.len(), readout.neurons)
+            split(readout.respond(&readout.drive(&trace.features, grid)), clips.len(), readout.neurons)
         };
         clips.chunks(at_once).flat_map(batch).collect()
     }
@@ -130,14 +134,14 @@ impl FrozenEncoder {
         plan: &Plan,
         tables: &Tables,
     ) -> Vec<ClipGradient> {
-        let (pooled, traces): (Vec<_>, Vec<_>) = clips
+        let (features, traces): (Vec<_>, Vec<_>) = clips
             .par_iter()
             .map(|clip| self.core.forward(clip, plan, tables, self.memory.take(plan)))
             .unzip();
         let readout = &self.readouts[mouse];
-        let rows = clips.len() * plan.grids[0].time;
-        let cortex = self.cortex.forward(pooled.concat(), rows);
-        let drive = readout.drive(&cortex.features, rows);
+        let grid = self.core.reached(plan, clips.len());
+        let cortex = self.cortex.forward(features.concat(), grid.rows());
+        let drive = readout.drive(&cortex.features, grid);
         let responses = split(readout.respond(&drive), clips.len(), readout.neurons);
         let to_responses: Vec<Array2<f32>> = responses
             .par_iter()
@@ -145,10 +149,10 @@ impl FrozenEncoder {
             .map(|(index, responses)| to_responses(number + index, responses.view()))
             .collect();
         let gradient: Vec<f32> = to_responses.iter().flat_map(|gradient| gradient.iter().copied()).collect();
-        let to_features = readout.backward(&gradient, &drive, rows);
-        let to_pooled = self.cortex.backward(&cortex, to_features, rows);
-        let share = to_pooled.len() / clips.len();
-        let each = clips.par_iter().zip(traces).zip(responses).zip(to_pooled.par_chunks(share));
+        let to_features = readout.backward(&gradient, &drive, grid);
+        let to_core = self.cortex.backward(&cortex, to_features, grid.rows());
+        let share = to_core.len() / clips.len();
+        let each = clips.par_iter().zip(traces).zip(responses).zip(to_core.par_chunks(share));
         each.map(|(((clip, trace), responses), gradient)| {
             let (gradient, workspace) = self.core.backward(clip, gradient, plan, tables, trace);
             self.memory.put(workspace);

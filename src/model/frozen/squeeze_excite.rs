@@ -1,4 +1,5 @@
-//! Squeeze-excite of one clip: from the channels' means to their scales, and back.
+//! Squeeze-excite of one clip, or, in a causal encoder, of one frame: from the channels' means to their scales,
+//! and back.
 
 use super::fold::Source;
 use crate::kernel::silu::{sigmoid, silu_slope};
@@ -11,7 +12,7 @@ pub struct SqueezeExcite {
     expand_bias: Vec<f32>,
 }
 
-/// What a clip's gate was, for its gradient.
+/// What a gate was, for its gradient.
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
     /// By channel.
