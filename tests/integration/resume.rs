@@ -15,7 +15,7 @@ use super::whole_way::{Lab, SMALL};
 
 /// Two mice and batches of two clips, so that some batches lack a mouse and its readout is left alone.
 const TRAINING: &str = "
-epoch_samples = 24
+epoch_samples = 40
 warmup_epochs = 1
 cosine_epochs = 2
 batch_size = 2
@@ -100,19 +100,19 @@ fn a_training_killed_at_random_moments_ends_with_the_same_bytes() {
     let expected = unbroken(&lab);
     let mut rng = seed::stream("resume", "kill", &[]);
     let mut kills = 0;
-    loop {
+    for _ in 0..6 {
         let mut child = start(&lab, &["train", "small.toml"]);
-        let alive = wait_for_saves(&mut child, &state(&lab), rng.random_range(1..5));
+        let alive = wait_for_saves(&mut child, &state(&lab), rng.random_range(1..4));
         // Anywhere in the next step or while it is being saved.
-        sleep(Duration::from_micros(rng.random_range(0..8000)));
+        sleep(Duration::from_micros(rng.random_range(0..4000)));
         child.kill().unwrap();
-        if child.wait().unwrap().success() {
-            break;
-        }
-        assert!(alive, "it failed by itself: {}", stderr(&child.wait_with_output().unwrap()));
-        kills += 1;
+        let output = child.wait_with_output().unwrap();
+        assert!(alive || output.status.success(), "it failed by itself: {}", stderr(&output));
+        kills += usize::from(!output.status.success());
     }
+    // A training has 60 steps; a machine may be so fast that the last process came to its end.
     assert!(kills >= 3, "only {kills} kills");
+    lab.ok(&["train", "small.toml"]);
     assert!(result(&lab.path("run")) == expected);
     assert!(!lab.path("run/members/0/resume").exists());
     let left: Vec<_> = fs::read_dir(lab.path("run/members/0")).unwrap().map(|e| e.unwrap().path()).collect();
