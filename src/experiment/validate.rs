@@ -73,6 +73,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
         model: raw.model,
         train: raw.train,
         members: raw.ensemble.members,
+        fold_policy: raw.ensemble.folds,
         mask: raw.mask,
         reconstruction: raw.reconstruction,
     })
@@ -187,7 +188,8 @@ fn check_train(train: &TrainConfig) -> Checked {
     within("train.weight_decay", train.weight_decay, 0.0.., "0 or more")?;
     within("train.final_rate_fraction", train.final_rate_fraction, 0.0..=1.0, "0 to 1")?;
     within("train.ema_decay", train.ema_decay, 0.0..1.0, "0 to below 1")?;
-    within("train.cutmix_probability", train.cutmix_probability, 0.0..=1.0, "0 to 1")
+    within("train.cutmix_probability", train.cutmix_probability, 0.0..=1.0, "0 to 1")?;
+    within("train.checkpoint_seconds", train.checkpoint_seconds, 0.0.., "0 or more")
 }
 
 fn check_mask(mask: &MaskConfig, members: usize, shorter_side: usize) -> Checked {

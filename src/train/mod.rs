@@ -1,7 +1,11 @@
 //! Trains one member of the ensemble on one or several mice.
 
+pub mod adamw;
+pub mod checkpoint;
 pub mod config;
+pub mod course;
 pub mod ema;
+pub mod losses;
 pub mod member;
 pub mod schedule;
 pub mod trainer;
@@ -10,4 +14,4 @@ pub mod validate;
 pub use config::TrainConfig;
 pub use member::{MemberPlan, SplitMouse};
 pub use schedule::Schedule;
-pub use trainer::{StepStats, Targets, Trainer, TrainingBatch};
+pub use trainer::{StepStats, Targets, Trainer, TrainerPosition, TrainingBatch};
