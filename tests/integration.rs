@@ -17,5 +17,6 @@ mod integration {
     mod simulated_mouse;
     pub mod support;
     mod training_parity;
+    mod validation;
     mod whole_way;
 }

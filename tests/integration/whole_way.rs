@@ -9,12 +9,12 @@ use assert_cmd::Command;
 use tempfile::TempDir;
 
 /// A folder with a tiny mouse and an experiment on it.
-struct Lab {
+pub struct Lab {
     folder: TempDir,
 }
 
 impl Lab {
-    fn new(recipe: &str) -> Self {
+    pub fn new(recipe: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let base = "seed = \"tiny\"\ntrials = 14\nframes = 90\npadded_frames = 96\nheight = 8\nwidth = 12\n";
         fs::write(folder.path().join("mouse.toml"), format!("{base}{recipe}")).unwrap();
@@ -24,20 +24,20 @@ impl Lab {
         lab
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::cargo_bin("v1reel").unwrap();
         command.current_dir(self.folder.path()).args(arguments).arg("--quiet").output().unwrap()
     }
 
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {stderr}");
@@ -45,7 +45,7 @@ impl Lab {
     }
 
     /// Expects one line on standard error and an exit code; returns the line.
-    fn fails(&self, code: i32, arguments: &[&str]) -> String {
+    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
@@ -63,7 +63,7 @@ impl Lab {
     }
 }
 
-const SMALL: &str = r#"
+pub const SMALL: &str = r#"
 name = "small"
 run = "run"
 [data]

@@ -9,3 +9,4 @@ pub mod predict;
 pub mod reconstruct;
 pub mod simulate;
 pub mod train;
+pub mod validate;
