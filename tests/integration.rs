@@ -5,6 +5,7 @@ mod integration {
     mod devices;
     mod encoder_parity;
     mod experiment_file;
+    mod finetune;
     mod fold_hash;
     mod frozen_encoder;
     mod kernels;

@@ -8,7 +8,9 @@ use ndarray::{ArrayBase, Data, Dimension};
 use serde::{Deserialize, Serialize};
 
 use super::config::TrainConfig;
+use super::distill::Teacher;
 use super::schedule::Schedule;
+use super::start;
 use super::trainer::{Targets, Trainer, TrainingBatch};
 use super::validate::validate;
 use crate::atomic;
@@ -17,7 +19,7 @@ use crate::data::{ClipConfig, Mouse, TrialId};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::model::checkpoint::{Checkpoint, Tensors};
-use crate::model::{DwiseNeuro, Encoder, ModelConfig, Runtime, init, tensors};
+use crate::model::{DwiseNeuro, Encoder, ModelConfig, Runtime, tensors};
 use crate::seed;
 
 /// Losses are read back and shown this often.
@@ -107,7 +109,8 @@ impl MemberPlan<'_> {
     fn settings_hash(&self) -> Result<String> {
         let mice: Vec<_> =
             self.mice.iter().map(|split| (&split.mouse.id, &split.training, &split.fingerprint)).collect();
-        let all = (self.member, self.model, self.train, self.clip, self.input_size, self.seed, mice);
+        let train = start::by_content(self.train, self.member)?;
+        let all = (self.member, self.model, train, self.clip, self.input_size, self.seed, mice);
         let text = serde_json::to_string(&all).map_err(|e| Error::Failed(e.to_string()))?;
         Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
     }
@@ -139,11 +142,12 @@ impl MemberPlan<'_> {
         let loader = self.loader()?;
         let schedule = Schedule::new(self.train, loader.batches() as u64);
         let member = format!("member {}", self.member);
-        let start = init::initialize(self.model, self.seed, &member)?;
+        let start = start::initialize(self.model, self.train, self.seed, self.member)?;
         let encoder = DwiseNeuro::load(start, &runtime.device.clone().autodiff())?;
         let task = format!("train {member}");
         observer.emit(Event::Started { task: task.clone(), steps: schedule.steps(), unit: "steps" });
         let dropout = seed::stream(self.seed, "dropout", &[&member]);
+        let teacher = Teacher::of(self.train, self.model, self.member, &runtime.device)?;
         let mut trainer = Trainer::new(encoder, self.train, schedule, dropout);
         let epochs = self.train.warmup_epochs + self.train.cosine_epochs;
         let mut metrics = Vec::new();
@@ -151,7 +155,7 @@ impl MemberPlan<'_> {
             let mut losses = Vec::new();
             let (mut step, mut learning_rate) = (0, 0.0);
             for batch in loader.epoch(epoch) {
-                let stats = trainer.step(training_batch(batch?, &runtime.device));
+                let stats = trainer.step(teacher.fill(training_batch(batch?, &runtime.device)));
                 (step, learning_rate) = (stats.step + 1, stats.rate);
                 losses.push(stats.loss);
                 if step.is_multiple_of(REPORT_EVERY) {

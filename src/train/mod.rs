@@ -1,9 +1,11 @@
 //! Trains one member of the ensemble on one or several mice.
 
 pub mod config;
+pub mod distill;
 pub mod ema;
 pub mod member;
 pub mod schedule;
+pub mod start;
 pub mod trainer;
 pub mod validate;
 
