@@ -75,13 +75,15 @@ pub type Expected<'a> = &'a dyn Fn(TrialId) -> Result<Array2<f32>>;
 
 /// One mouse to be validated on.
 pub struct Validation<'a> {
-    /// The members.
+    /// The ensemble.
     pub ensemble: &'a Ensemble,
+    /// Those of its members that are scored, alone and together: the ones that were not trained on the trials.
+    pub members: &'a [usize],
     /// The readout of the mouse.
     pub readout: usize,
     /// The mouse.
     pub mouse: &'a Mouse,
-    /// Trials that no member was trained on, those that show one movie together.
+    /// Trials that none of them was trained on, those that show one movie together.
     pub movies: &'a [Vec<TrialId>],
     /// What the encoder sees at once.
     pub clip: ClipConfig,
@@ -97,8 +99,7 @@ impl Validation<'_> {
     /// # Errors
     /// When a trial or the truth about it can't be read, is shorter than a clip, or they don't fit.
     pub fn run(&self, progress: &mut dyn FnMut()) -> Result<ResponseScores> {
-        let mut predictors: Vec<Predictor> =
-            (0..self.ensemble.members.len()).map(Predictor::Member).collect();
+        let mut predictors: Vec<Predictor> = self.members.iter().copied().map(Predictor::Member).collect();
         predictors.push(Predictor::Ensemble);
         predictors.extend(self.expected.is_some().then_some(Predictor::Attainable));
         let mut tally = Tally::new(self.mouse.neurons, predictors.len());
@@ -120,7 +121,8 @@ impl Validation<'_> {
         let trial = self.mouse.read_trial(id)?;
         let input = self.geometry.encoder_input(&trial);
         let mut predicted = Vec::new();
-        for member in &self.ensemble.members {
+        for &member in self.members {
+            let member = &self.ensemble.members[member];
             predicted.push(predictor::predict_trial(member, self.readout, input.view(), self.clip)?);
         }
         predicted.extend(mean(&predicted));

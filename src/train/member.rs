@@ -105,6 +105,17 @@ impl MemberPlan<'_> {
         Ok(metrics.last().and_then(|epoch| epoch.validation_correlation))
     }
 
+    /// Says whether the model in `folder` is this member, trained on these trials; `None` when it does not say
+    /// what it was trained on, as a model that was imported does not.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn made(&self, folder: &Path) -> Result<Option<bool>> {
+        let found = Checkpoint::read(&folder.join("model.safetensors"))?.metadata.remove(SETTINGS);
+        let settings = self.settings_hash()?;
+        Ok(found.map(|found| found == settings))
+    }
+
     /// Hashes all that the weights depend on.
     fn settings_hash(&self) -> Result<String> {
         let mice: Vec<_> =

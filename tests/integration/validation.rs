@@ -60,6 +60,12 @@ fn members_ensemble_and_ceiling_are_scored_and_a_repeated_movie_is_found() {
 
     let csv = fs::read_to_string(lab.path("run/evaluation/responses.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + 12 * 4);
+
+    // Nothing is held out from members that were trained on it.
+    let log = || fs::read_to_string(lab.path("run/log.jsonl")).unwrap();
+    assert!(!log().contains("was trained with other settings"), "{}", log());
+    lab.ok(&["validate", "small.toml", "--set", &format!("data.held_out_fold={}", (fold + 1) % 3)]);
+    assert!(log().contains("member 1 was trained with other settings or data"), "{}", log());
 }
 
 #[test]

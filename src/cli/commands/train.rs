@@ -59,8 +59,15 @@ pub fn train(workspace: &Workspace, run: &Run) -> Result<()> {
 }
 
 fn train_member(workspace: &Workspace, model: &ModelConfig, member: usize, run: &Run) -> Result<()> {
+    let plan = plan(workspace, model, member);
+    plan.train(&workspace.folder.member(member), &workspace.runtime, &run.observer)?;
+    plot(workspace, member)
+}
+
+/// Plans how a member is trained.
+pub fn plan<'a>(workspace: &'a Workspace, model: &'a ModelConfig, member: usize) -> MemberPlan<'a> {
     let experiment = &workspace.experiment;
-    let plan = MemberPlan {
+    MemberPlan {
         member,
         mice: &workspace.mice,
         model,
@@ -68,9 +75,7 @@ fn train_member(workspace: &Workspace, model: &ModelConfig, member: usize, run: 
         clip: experiment.clip,
         input_size: experiment.input_size,
         seed: &experiment.seed,
-    };
-    plan.train(&workspace.folder.member(member), &workspace.runtime, &run.observer)?;
-    plot(workspace, member)
+    }
 }
 
 fn metrics(workspace: &Workspace, member: usize) -> Result<Vec<EpochMetrics>> {

@@ -1,6 +1,7 @@
 //! `v1reel validate`: scores how well the members predict responses to movies they were not trained on.
 
 use crate::cli::args::ValidateArgs;
+use crate::cli::commands::train::plan;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::table::Table;
@@ -58,6 +59,8 @@ pub fn validate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result
         step += 1;
         run.observer.emit(Event::Progress { task: TASK.into(), step, loss: None });
     };
+    let members: Vec<usize> = (0..ensemble.members.len()).collect();
+    warn_of_foreign_members(workspace, &members, &run.observer)?;
     let mut scores = Vec::new();
     for (readout, movies) in movies.iter().enumerate().filter(|(_, movies)| !movies.is_empty()) {
         let mouse = &workspace.mice[readout].mouse;
@@ -65,6 +68,7 @@ pub fn validate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result
         let expected = truth.as_ref().map(|truth| |id| truth.expected(id));
         let validation = Validation {
             ensemble,
+            members: &members,
             readout,
             mouse,
             movies,
@@ -76,6 +80,22 @@ pub fn validate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result
     }
     run.observer.emit(Event::Finished { task: TASK.into() });
     Ok(scores)
+}
+
+/// Warns of members of which is not known that they never saw the held-out trials.
+fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], observer: &dyn Observer) -> Result<()> {
+    let model = workspace.model()?;
+    for &member in members {
+        let doubt = match plan(workspace, &model, member).made(&workspace.folder.member(member)) {
+            Ok(Some(true)) => continue,
+            Ok(Some(false)) => "was trained with other settings or data".to_string(),
+            Ok(None) => "does not say what it was trained on".to_string(),
+            Err(error) => format!("was trained on what can't be told ({error})"),
+        };
+        let message = format!("member {member} {doubt}: it may know the trials that are held out here");
+        observer.emit(Event::Warning { message });
+    }
+    Ok(())
 }
 
 /// Lists, for each mouse, the held-out trials, those that show one movie together.
