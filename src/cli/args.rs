@@ -124,8 +124,9 @@ pub struct InspectArgs {
 #[command(
     after_help = "Responses are predicted to whole held-out trials, every frame the mean over the clips that \
     contain it. Where held-out trials repeat a movie: oracle r is the correlation of each showing with the mean of \
-    the others, CCnorm the correlation to the average over the most it can be (Schoppe et al. 2016). Of a simulated \
-    mouse the attainable correlation is that of the true expected responses."
+    the others; CCnorm is the correlation to the average over the most it can be for a model of the movie alone \
+    (Schoppe et al. 2016), so that one that knows the behavior may exceed 1. Of a simulated mouse the attainable \
+    correlation is that of the true expected responses."
 )]
 pub struct ValidateArgs {
     /// Which experiment.

@@ -109,9 +109,9 @@ impl Repeats {
 
     /// CCnorm of each neuron: the correlation of a prediction with the mean response, over the most it can
     /// be for these few showings: `Cov(x, y) / sqrt(Var(x) SP)` (Schoppe et al. 2016,
-    /// 10.3389/fncom.2016.00010). 1 is a perfect
-    /// model; estimates scatter above it. NaN for a neuron without signal power, and for a prediction that
-    /// never changes.
+    /// 10.3389/fncom.2016.00010). 1 is a perfect model of the movie; estimates scatter above it, and a model
+    /// that also knows the behavior, whose share does not average out of a few showings, may lie above it.
+    /// NaN for a neuron without signal power, and for a prediction that never changes.
     ///
     /// `predictions` holds, for each movie that was added, the prediction and [`mean_response`]. A prediction
     /// differs between showings when the animal behaves differently: it is averaged as the responses are.
