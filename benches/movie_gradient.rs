@@ -8,9 +8,11 @@ mod support;
 use std::path::Path;
 use std::time::Instant;
 
-use ndarray::{Array2, ArrayView2, ArrayView3, Zip, s};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Zip, s};
+use rand::Rng;
 use support::{Answer, Size, checkpoint, demo, paper, read, runtime};
-use v1reel::model::{Clip, Encoder, ModelConfig, init, loss};
+use v1reel::model::{Clip, Encoder, ModelConfig, loss};
+use v1reel::seed;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -113,8 +115,9 @@ fn targets(folder: &Path) -> Vec<Array2<f32>> {
 
 /// Seconds for more frames, members and neurons, and their ratio to the first row.
 fn scaling() {
+    let mut rng = seed::stream("bench", "inputs", &["scaling"]);
     let clip = Clip::new(
-        ndarray::Array3::from_elem((16, 64, 64), 100.0).view(),
+        Array3::from_shape_simple_fn((16, 64, 64), || rng.random_range(0.0..255.0)).view(),
         Array2::from_elem((4, 16), 1.0).view(),
     );
     let seconds = |clips: usize, members: usize, neurons: usize| {
@@ -122,7 +125,7 @@ fn scaling() {
         let runtime = runtime();
         let encoders: Vec<Encoder> = (0..members)
             .map(|k| {
-                let checkpoint = init::initialize(&config, "scaling", &k.to_string()).expect("valid sizes");
+                let checkpoint = support::encoder(&config, &format!("scaling {k}"));
                 Encoder::load(checkpoint, &runtime).expect("an encoder")
             })
             .collect();

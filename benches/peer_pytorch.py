@@ -1,6 +1,6 @@
 """The encoder in PyTorch, for the benches to be measured against: the same work on the same weights.
 
-    python peer_pytorch.py FOLDER --bench movie_gradient|training_step|prediction --way published|best|compiled
+    python peer_pytorch.py FOLDER --bench movie_gradient|training_step|prediction --way published|best|compiled [--device cuda]
 
 Three ways, both ours, written from the paper's description:
 
@@ -9,6 +9,8 @@ published   conv3d throughout, batch norms of their own, parameters that require
 best        the fastest frozen form we found: channels-last conv2d with time folded into the batch, batch norms
             folded into the convolutions, stem and first expansion collapsed, no gradients of weights
 compiled    the same through torch.compile, which takes about a minute before the first run, and a C++ compiler
+
+"best tf32", "compiled bf16" and so on compute their products in that precision.
 
 FOLDER holds model.safetensors and input.npy as a bench of v1reel wrote them. Each line "check" on stdin writes the
 answers to FOLDER and says so; each line "run" does the work once and says how long it took.
@@ -305,12 +307,16 @@ def poisson(predicted, recorded):
     return predicted - recorded * torch.log(predicted + 1e-8)
 
 
+def load(path):
+    return torch.from_numpy(np.load(path)).to(torch.get_default_device())
+
+
 class MovieGradient:
     """The gradient of the loss, mean over neurons and frames, to all channels, a batch of clips at a time."""
 
     def __init__(self, way, config, tensors, folder, batch):
-        self.input = torch.from_numpy(np.load(folder / "input.npy"))
-        self.target = torch.from_numpy(np.load(folder / "target.npy"))
+        self.input = load(folder / "input.npy")
+        self.target = load(folder / "target.npy")
         self.encoder = Published(config, tensors).eval() if way == "published" else Best(config, tensors, self.input.shape[2:])
         if way == "compiled":
             self.encoder = torch.compile(self.encoder)
@@ -348,8 +354,8 @@ class TrainingStep:
     def __init__(self, way, config, tensors, folder, batch):
         assert way == "published", "training has one way: the published one"
         config = config | {"drop_rate": 0.0, "drop_path_rate": 0.0}
-        self.input = torch.from_numpy(np.load(folder / "input.npy"))
-        self.target = torch.from_numpy(np.load(folder / "target.npy"))
+        self.input = load(folder / "input.npy")
+        self.target = load(folder / "target.npy")
         self.encoder = Published(config, tensors).train()
         self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=1e-6, weight_decay=0.05)
         self.average = {name: value.clone() for name, value in self.encoder.state_dict().items()}
@@ -380,28 +386,37 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--bench", choices=benches, required=True)
-    parser.add_argument("--way", choices=["published", "best", "compiled"], required=True)
+    parser.add_argument("--way", required=True, help="published, best or compiled, and a precision")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
+    way, _, precision = arguments.way.partition(" ")
+    assert way in ("published", "best", "compiled") and precision in ("", "tf32", "bf16"), arguments.way
     torch.set_num_threads(arguments.threads)
+    torch.set_default_device(arguments.device)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
     config, tensors = read_safetensors(arguments.folder / "model.safetensors")
-    bench = benches[arguments.bench](arguments.way, config, tensors, arguments.folder, arguments.batch)
+    tensors = {name: tensor.to(arguments.device) for name, tensor in tensors.items()}
+    bench = benches[arguments.bench](way, config, tensors, arguments.folder, arguments.batch)
     say = lambda **answer: print(json.dumps(answer), flush=True)
     say(torch=torch.__version__, threads=torch.get_num_threads())
     for line in sys.stdin:
         limit_memory()
         start = time.perf_counter()
         try:
-            outputs, gradients = bench.run()
+            with torch.autocast(arguments.device, torch.bfloat16, enabled=precision == "bf16"):
+                outputs, gradients = bench.run()
+            if arguments.device == "cuda":
+                torch.cuda.synchronize()
         except (RuntimeError, MemoryError) as error:
             say(error=str(error).splitlines()[0][:200])
             return
         seconds = time.perf_counter() - start
         if line.strip() == "check":
-            np.save(arguments.folder / f"{arguments.way}_outputs.npy", outputs.numpy())
+            np.save(arguments.folder / f"{arguments.way}_outputs.npy", outputs.float().cpu().numpy())
             if gradients is not None:
-                np.save(arguments.folder / f"{arguments.way}_gradients.npy", gradients.numpy())
+                np.save(arguments.folder / f"{arguments.way}_gradients.npy", gradients.float().cpu().numpy())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         say(seconds=seconds, peak_rss_mb=peak)
 

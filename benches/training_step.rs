@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use support::{Answer, Size, checkpoint, demo, paper, read};
@@ -46,7 +46,7 @@ fn main() {
 }
 
 fn ours(folder: &Path) -> Box<dyn FnMut() -> Answer> {
-    let device = Device::flex();
+    let device = support::device();
     let encoder = DwiseNeuro::load(checkpoint(folder), &device.clone().autodiff()).expect("an encoder");
     let config = TrainConfig::default();
     // Hardly a step, so that the loss stays comparable from round to round.

@@ -46,6 +46,38 @@ pub fn write_folder(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Res
     done
 }
 
+/// Makes `path` a folder of this process's own as long as the returned file lives, and clears what killed
+/// processes left half-written in it.
+///
+/// # Errors
+/// [`Error::Failed`] when another process claims it; [`Error::Io`] when it can't be made or read.
+pub fn claim_folder(path: &Path) -> Result<Option<fs::File>> {
+    fs::create_dir_all(path).map_err(Error::io(path))?;
+    let claim = fs::File::open(path).ok().map(|folder| (folder.try_lock(), folder));
+    if let Some((Err(fs::TryLockError::WouldBlock), _)) = claim {
+        let path = path.display();
+        return Err(Error::Failed(format!("{path}: another process works in this folder; wait for its end")));
+    }
+    clear_leftovers(path)?;
+    // Some file systems know no locks; there, nobody is kept out.
+    Ok(claim.and_then(|(locked, folder)| locked.is_ok().then_some(folder)))
+}
+
+/// Removes what killed processes left half-written directly in `folder`; only for one who has it alone.
+///
+/// # Errors
+/// [`Error::Io`] when it can't be read or a file can't be removed.
+pub fn clear_leftovers(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let entry = entry.map_err(Error::io(folder))?.path();
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".tmp") && entry.is_file() {
+            fs::remove_file(&entry).map_err(Error::io(&entry))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the parent folder and clears what a killed process may have left of the temporary.
 fn prepare(path: &Path) -> Result<PathBuf> {
     let name = path
@@ -66,4 +98,29 @@ fn prepare(path: &Path) -> Result<PathBuf> {
         fs::remove_file(&temporary).map_err(Error::io(&temporary))?;
     }
     Ok(temporary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_folder_is_refused_to_others_and_cleared_of_leftovers_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("member");
+        fs::create_dir(&path).unwrap();
+        for name in [".state.123.tmp", "state", ".hidden"] {
+            fs::write(path.join(name), "").unwrap();
+        }
+        let claim = claim_folder(&path).unwrap();
+        assert!(claim.is_some());
+        let mut names: Vec<_> =
+            fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".hidden", "state"]);
+        let said = claim_folder(&path).unwrap_err().to_string();
+        assert!(said.contains("another process"), "{said}");
+        drop(claim);
+        assert!(claim_folder(&path).unwrap().is_some());
+    }
 }

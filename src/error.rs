@@ -1,7 +1,8 @@
 //! The one error type: what was wrong, where, and what to do about it.
 //!
 //! Two kinds matter to a caller: misuse (the request itself is wrong, exit code 2) and failure
-//! (the request was fine, the files or the machine were not, exit code 1).
+//! (the request was fine, the files or the machine were not, exit code 1). Beside them stands work that was
+//! stopped on request and goes on when asked again (exit code 75).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,13 @@ pub enum Error {
     /// A computation could not go on.
     #[error("{0}")]
     Failed(String),
+    /// Somebody asked to stop.
+    #[error("interrupted; what is done is saved: give the same command again to go on")]
+    Interrupted,
 }
+
+/// Exit code of work that was interrupted: `EX_TEMPFAIL` of BSD's `sysexits.h`, "try again later".
+pub const INTERRUPTED: u8 = 75;
 
 impl Error {
     /// Makes an [`Error::Usage`].
@@ -53,11 +60,13 @@ impl Error {
         move |source| Self::Io { path, source }
     }
 
-    /// Returns the process exit code: 2 for misuse, 1 for failure.
+    /// Returns the process exit code: 2 for misuse, 1 for failure, [`INTERRUPTED`] for work that goes on when
+    /// the same command is given again.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
             Self::Invalid { .. } | Self::Io { .. } | Self::Failed(_) => 1,
+            Self::Interrupted => INTERRUPTED,
         }
     }
 }

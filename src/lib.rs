@@ -35,6 +35,7 @@ pub mod report;
 pub mod run_folder;
 pub mod seed;
 pub mod simulate;
+pub mod stop;
 pub mod train;
 
 pub mod cli;

@@ -15,6 +15,7 @@ mod integration {
     mod pytorch_checkpoint;
     mod reconstruction_parity;
     mod recordings;
+    mod resume;
     mod simulated_mouse;
     pub mod support;
     mod training_parity;

@@ -1,7 +1,9 @@
 //! What can be typed after `v1reel`, and the help texts.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
@@ -18,7 +20,9 @@ use crate::device::DeviceChoice;
     v1reel mask experiment.toml      find the pixels that the neurons see\n  \
     v1reel reconstruct experiment.toml\n  \
     v1reel evaluate experiment.toml\n\n\
-    A command that was interrupted goes on where it stopped when it is given again.")]
+    A command that was interrupted goes on where it stopped when it is given again. Ctrl-C, SIGTERM and\n\
+    SIGUSR1 let it finish the step in work and save where it stands; a second Ctrl-C ends it at once.\n\n\
+    Exit codes: 0 done, 1 failure, 2 misuse, 75 interrupted (give the same command again to go on).")]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -54,7 +58,7 @@ pub enum Command {
     /// Show what is in a recording: neurons, trials, tiers, frames, behavior
     Inspect(InspectArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out
-    Train(ExperimentArgs),
+    Train(TrainArgs),
     /// Score how well the models predict responses to held-out movies: of single trials, of the mean over a
     /// movie's showings, against what can be attained
     Validate(ValidateArgs),
@@ -82,6 +86,51 @@ pub struct ExperimentArgs {
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
 }
+
+/// Arguments of `train`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "A training that was killed goes on from its last saved state (train.checkpoint_seconds, \
+    the ends of epochs, signals) when the same command is given again, and ends with the same bytes on the same \
+    machine. Exit code 75: interrupted by a signal, state saved.\n\n\
+    Members may be shared out: v1reel train a.toml --members 0-3 here, --members 4-6 there."
+)]
+pub struct TrainArgs {
+    /// Which experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Train only these members, as in 0-6 or 0,2-4 [default: all]
+    #[arg(long, value_name = "LIST")]
+    pub members: Option<MemberList>,
+    /// Train so many members side by side, sharing the threads and the recordings' memory [default: one a
+    /// thread]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// Members of an ensemble, ascending, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberList(pub Vec<usize>);
+
+impl FromStr for MemberList {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.trim().parse::<usize>().ok().filter(|&number| number < MOST_MEMBERS);
+        let mut members = BTreeSet::new();
+        for part in text.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            match (number(first), number(last)) {
+                (Some(first), Some(last)) if first <= last => members.extend(first..=last),
+                _ => return Err(format!("\"{}\" is no member and no range as in 2-4", part.trim())),
+            }
+        }
+        Ok(Self(members.into_iter().collect()))
+    }
+}
+
+/// A list with a slip in it should not fill the memory.
+const MOST_MEMBERS: usize = 10_000;
 
 /// Arguments of `simulate`.
 #[derive(Debug, Clone, Args)]
@@ -196,6 +245,16 @@ mod tests {
         let cli = Cli::try_parse_from(["v1reel", "train", "a.toml", "--device", "tch:1", "-q"]).unwrap();
         assert_eq!(cli.global.device, Some(DeviceChoice::Tch(Some(1))));
         assert!(cli.global.quiet);
+    }
+
+    #[test]
+    fn members_are_listed_by_number_and_range_each_once() {
+        let list = |text: &str| text.parse::<MemberList>().map(|list| list.0);
+        assert_eq!(list("0-6").unwrap(), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(list("4, 0,2-3,3").unwrap(), [0, 2, 3, 4]);
+        for slip in ["", "a", "3-1", "1-", "-1", "1,,2", "0-99999999999"] {
+            assert!(list(slip).unwrap_err().contains("no range"), "{slip}");
+        }
     }
 
     #[test]

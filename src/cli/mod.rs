@@ -6,6 +6,8 @@ pub mod event_log;
 pub mod output;
 pub mod progress;
 pub mod session;
+mod signals;
+mod split;
 pub mod table;
 pub mod workspace;
 
@@ -20,8 +22,8 @@ use session::Session;
 /// Exit code of a request that was wrong: an unknown flag, a fold out of range.
 const MISUSE: u8 = 2;
 
-/// Runs the program: exit code 0 when all went well, 2 for misuse, 1 for failure, with one line that says
-/// why on standard error.
+/// Runs the program: exit code 0 when all went well, 2 for misuse, 1 for failure, 75 for work that was
+/// interrupted and goes on when asked again, with one line that says why on standard error.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

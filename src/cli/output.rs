@@ -22,12 +22,13 @@ pub fn json(value: &impl serde::Serialize) -> Result<()> {
     line(serde_json::to_string(value).map_err(|e| Error::Failed(format!("can't be put as JSON: {e}")))?)
 }
 
-/// Writes `error: ...` to standard error, on one line.
+/// Writes `error: ...` to standard error, on one line; what the user asked for is no error.
 pub fn error_line(error: &Error) {
     let text = error.to_string();
     let text: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let start = if matches!(error, Error::Interrupted) { "" } else { "error: " };
     // There is nowhere left to complain to.
-    let _ = write_line(&mut io::stderr().lock(), format_args!("error: {}", text.join("; ")));
+    let _ = write_line(&mut io::stderr().lock(), format_args!("{start}{}", text.join("; ")));
 }
 
 fn write_line(to: &mut impl Write, text: impl Display) -> io::Result<()> {

@@ -9,18 +9,21 @@ use bytesize::ByteSize;
 use super::args::{ExperimentArgs, GlobalArgs};
 use super::event_log::{EventLog, Tee};
 use super::progress::Progress;
+use super::signals;
 use crate::atomic;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::event::Observer;
 use crate::experiment::{Experiment, Layer};
 use crate::manifest::Manifest;
+use crate::stop::Stop;
 
 /// One run of the program.
 pub struct Session {
     device: Option<DeviceChoice>,
     memory: ByteSize,
     progress: Arc<Progress>,
+    stop: Stop,
 }
 
 /// A run's folder, open for a command to work in.
@@ -29,6 +32,8 @@ pub struct Run {
     pub folder: PathBuf,
     /// Shows events and writes them to the run's `log.jsonl`.
     pub observer: Tee,
+    /// Ends the work between two steps.
+    pub stop: Stop,
     log: Arc<EventLog>,
 }
 
@@ -48,6 +53,7 @@ impl Session {
             device: global.device,
             memory: global.memory,
             progress: Arc::new(Progress::stderr(global.quiet)),
+            stop: Stop::default(),
         })
     }
 
@@ -104,11 +110,19 @@ impl Session {
         manifest.write(&folder.join("manifest.json"))?;
         let log = Arc::new(EventLog::open(&folder.join("log.jsonl"))?);
         let observers: [Arc<dyn Observer>; 2] = [self.progress.clone(), log.clone()];
-        Ok(Run { folder, observer: Tee::new(observers), log })
+        Ok(Run { folder, observer: Tee::new(observers), stop: self.stop.clone(), log })
     }
 }
 
 impl Run {
+    /// From now on signals end the work between two steps instead of ending the process.
+    ///
+    /// # Errors
+    /// See [`signals::heed`].
+    pub fn heed_signals(&self) -> Result<()> {
+        signals::heed(&self.stop, self.observer.clone())
+    }
+
     /// Ends the run's part in this command.
     ///
     /// # Errors

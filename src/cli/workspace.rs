@@ -1,10 +1,12 @@
 //! An experiment with its recordings open: what the commands that work on them share.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ndarray::Array2;
 
-use crate::data::fold::Folds;
+use super::split::FoldedMouse;
+use crate::atomic;
 use crate::data::format::npy_array::{NpyArray, write_numbers};
 use crate::data::input::{Geometry, Padding};
 use crate::data::{Mouse, TrialId};
@@ -14,15 +16,16 @@ use crate::experiment::{Experiment, TrialChoice};
 use crate::model::{ModelConfig, Runtime};
 use crate::reconstruct::{Condition, TrialPlan};
 use crate::run_folder::RunFolder;
+use crate::stop::Stop;
 use crate::train::SplitMouse;
-use crate::{atomic, manifest};
 
 /// Mice, splits and places of one experiment.
 pub struct Workspace {
     /// The settings.
     pub experiment: Experiment,
-    /// The mice, in the order of the readouts.
+    /// The mice, in the order of the readouts, without the held-out fold.
     pub mice: Vec<SplitMouse>,
+    folded: Vec<FoldedMouse>,
     /// Trials to reconstruct of each mouse.
     pub chosen: Vec<Vec<TrialId>>,
     /// Where results go.
@@ -38,13 +41,15 @@ impl Workspace {
     /// When a mouse can't be opened, the mice don't fit together, or a listed trial is not there.
     pub fn open(experiment: Experiment, memory: usize) -> Result<Self> {
         let runtime = Runtime::new(experiment.device.open()?, memory);
-        let (mut mice, mut chosen) = (Vec::new(), Vec::new());
+        let (mut mice, mut chosen, mut folded) = (Vec::new(), Vec::new(), Vec::new());
         for path in &experiment.data.mice {
             let mouse = Mouse::open(path)?;
             Geometry::new(mouse.frame_size, experiment.input_size, Padding::Center)?;
-            let split = split(&experiment, mouse)?;
+            let folds = FoldedMouse::new(mouse, experiment.data.folds)?;
+            let split = folds.without(experiment.data.held_out_fold, &experiment)?;
             chosen.push(choose(&experiment, &split)?);
             mice.push(split);
+            folded.push(folds);
         }
         let channels = |split: &SplitMouse| split.mouse.channels();
         if let Some(other) = mice.iter().find(|split| channels(split) != channels(&mice[0])) {
@@ -57,7 +62,7 @@ impl Workspace {
             )));
         }
         let folder = RunFolder::new(&experiment.run);
-        Ok(Self { experiment, mice, chosen, folder, runtime })
+        Ok(Self { experiment, mice, folded, chosen, folder, runtime })
     }
 
     /// Sizes of the encoder for these mice.
@@ -71,6 +76,46 @@ impl Workspace {
 
     fn neurons(&self) -> Vec<usize> {
         self.mice.iter().map(|split| split.mouse.neurons).collect()
+    }
+
+    /// The mice as one member is trained on them.
+    ///
+    /// # Errors
+    /// When a mouse has no trial outside the fold that the member leaves out.
+    pub fn mice_of(&self, member: usize) -> Result<Vec<SplitMouse>> {
+        let fold = self.experiment.fold_left_out_by(member);
+        self.folded.iter().map(|mouse| mouse.without(fold, &self.experiment)).collect()
+    }
+
+    /// Lists the members that were not trained on a trial's movie.
+    ///
+    /// # Errors
+    /// When the movie can't be read.
+    pub fn unseen_by(&self, index: usize, trial: TrialId) -> Result<Vec<usize>> {
+        self.folded[index].unseen_by(trial, &self.experiment)
+    }
+
+    /// Lists the members that may reconstruct a trial: those that were not trained on its movie.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when all were: what they made of it would be no reconstruction but a memory.
+    pub fn members_for(&self, index: usize, trial: TrialId) -> Result<Vec<usize>> {
+        let members = self.unseen_by(index, trial)?;
+        if members.is_empty() {
+            return Err(Error::usage(format!(
+                "mouse {}, trial {trial}: every member was trained on its movie; choose trials of fold {} \
+                 (data.held_out_fold), or let every member leave out another fold (ensemble.folds = \"cross\") \
+                 in another run folder",
+                self.mice[index].mouse.id, self.experiment.data.held_out_fold
+            )));
+        }
+        Ok(members)
+    }
+
+    /// Lists the members that leave out the held-out fold.
+    pub fn members_without_held_out_fold(&self) -> Vec<usize> {
+        let held_out = self.experiment.data.held_out_fold;
+        (0..self.experiment.members).filter(|&m| self.experiment.fold_left_out_by(m) == held_out).collect()
     }
 
     /// Loads the trained members.
@@ -122,16 +167,17 @@ impl Workspace {
         Ok(Array2::from_shape_fn((height, width), |(y, x)| array.at(y, x)))
     }
 
-    /// Names everything that a reconstruction depends on: equal text, equal result.
+    /// Names everything that a reconstruction through some members depends on: equal text, equal result.
     ///
     /// # Errors
     /// When a model or mask can't be read.
-    pub fn settings(&self, index: usize, condition: Condition) -> Result<String> {
+    pub fn settings(&self, index: usize, condition: Condition, members: &[usize]) -> Result<String> {
         let hash = |path: PathBuf| -> Result<String> {
             let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
             Ok(blake3::hash(&bytes).to_hex().to_string())
         };
-        let models = self.models().into_iter().map(hash).collect::<Result<Vec<_>>>()?;
+        let models = members.iter().map(|&member| self.folder.model(member));
+        let models = models.map(hash).collect::<Result<Vec<_>>>()?;
         let split = &self.mice[index];
         let value = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -150,19 +196,29 @@ impl Workspace {
     /// Runs `work` with the plan of every chosen trial.
     ///
     /// # Errors
-    /// Whatever reading and `work` return.
+    /// [`Error::Interrupted`] when `stop` is asked to; whatever reading and `work` return.
     pub fn for_each_trial(
         &self,
         condition: Condition,
+        stop: &Stop,
         mut work: impl FnMut(TrialPlan<'_>) -> Result<()>,
     ) -> Result<()> {
         for (index, split) in self.mice.iter().enumerate() {
-            let (mask, settings) = (self.mask(index)?, self.settings(index, condition)?);
-            for &id in &self.chosen[index] {
+            let mask = self.mask(index)?;
+            let members = |&id: &TrialId| Ok((id, self.members_for(index, id)?));
+            let trials = self.chosen[index].iter().map(members).collect::<Result<Vec<_>>>()?;
+            // A model is hashed once, not for every trial.
+            let mut settings = BTreeMap::new();
+            for (id, members) in trials {
+                stop.check()?;
+                if !settings.contains_key(&members) {
+                    settings.insert(members.clone(), self.settings(index, condition, &members)?);
+                }
                 let trial = split.mouse.read_trial(id)?;
                 work(TrialPlan {
                     mouse: &split.mouse.id,
                     readout: index,
+                    members: &members,
                     trial: &trial,
                     transparency: &mask,
                     geometry: self.geometry(index)?,
@@ -171,35 +227,13 @@ impl Workspace {
                     condition,
                     seed: &self.experiment.seed,
                     frame_rate_hz: self.experiment.data.frame_rate_hz,
-                    settings: &settings,
+                    settings: &settings[&members],
+                    stop,
                 })?;
             }
         }
         Ok(())
     }
-}
-
-/// Splits the trials of a mouse: one fold is held out, the others are trained on.
-fn split(experiment: &Experiment, mouse: Mouse) -> Result<SplitMouse> {
-    let data = &experiment.data;
-    let folds = Folds::assign(&mouse, data.folds)?;
-    let usable = |id: &TrialId| mouse.trial(*id).is_ok_and(|trial| !trial.withheld);
-    let allowed = |id: &TrialId| {
-        let tier = mouse.trial(*id).map(|trial| &trial.tier);
-        data.train_tiers.as_ref().is_none_or(|tiers| tier.is_ok_and(|tier| tiers.contains(tier)))
-    };
-    let mut training = folds.trials_outside(data.held_out_fold)?;
-    training.retain(|id| usable(id) && allowed(id));
-    let mut held_out = folds.trials_in(data.held_out_fold)?;
-    held_out.retain(usable);
-    if training.is_empty() {
-        return Err(Error::usage(format!(
-            "mouse {}: no trial is left to train on outside fold {}; check data.folds and data.train_tiers",
-            mouse.id, data.held_out_fold
-        )));
-    }
-    let fingerprint = manifest::fingerprint(&mouse.root)?;
-    Ok(SplitMouse { mouse, training, held_out, fingerprint })
 }
 
 fn choose(experiment: &Experiment, split: &SplitMouse) -> Result<Vec<TrialId>> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use ndarray::ArrayView3;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::mouse::Mouse;
 use super::trial::TrialId;
@@ -49,6 +50,29 @@ pub fn movie_hash(movie: ArrayView3<'_, f32>) -> u64 {
 /// When `folds` is 0.
 pub fn fold_of(hash: u64, folds: usize) -> usize {
     (hash % folds as u64) as usize
+}
+
+/// Which fold each member of an ensemble leaves out of its training.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoldPolicy {
+    /// All members leave out the held-out fold, as published: together they reconstruct movies that none of
+    /// them has seen.
+    #[default]
+    Paper,
+    /// Member k leaves out the k-th fold from the held-out one on. Every movie is unseen by a member, but by
+    /// only one in as many as there are folds: a movie is reconstructed by that one alone.
+    Cross,
+}
+
+impl FoldPolicy {
+    /// The fold that a member leaves out.
+    pub fn left_out(self, member: usize, held_out_fold: usize, folds: usize) -> usize {
+        match self {
+            Self::Paper => held_out_fold,
+            Self::Cross => (held_out_fold + member) % folds,
+        }
+    }
 }
 
 /// Where one trial belongs, and why.
@@ -128,5 +152,17 @@ impl Folds {
 
     fn trials_where(&self, wanted: impl Fn(usize) -> bool) -> Vec<TrialId> {
         self.assignments.iter().filter(|(_, a)| wanted(a.fold)).map(|(&id, _)| id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_leave_out_one_fold_together_or_each_its_own_from_the_held_out_one_on() {
+        let folds = |policy: FoldPolicy| [0, 1, 5, 7].map(|member| policy.left_out(member, 2, 7));
+        assert_eq!(folds(FoldPolicy::Paper), [2, 2, 2, 2]);
+        assert_eq!(folds(FoldPolicy::Cross), [2, 3, 0, 2]);
     }
 }

@@ -50,24 +50,30 @@ impl Ensemble {
         Ok(Self { config, members })
     }
 
-    /// Predicts a trial: the mean over the members' predictions.
+    /// Predicts a trial: the mean over the predictions of some members, by number.
     ///
     /// # Shapes
     /// - `input`: `[channel, time, height, width]`
     /// - output: `[neuron, time]`
     ///
     /// # Errors
-    /// When the trial is shorter than a clip.
-    pub fn predict(&self, mouse: usize, input: ArrayView4<f32>, clip: ClipConfig) -> Result<Array2<f32>> {
+    /// When the trial is shorter than a clip, or no member is named.
+    pub fn predict(
+        &self,
+        members: &[usize],
+        mouse: usize,
+        input: ArrayView4<f32>,
+        clip: ClipConfig,
+    ) -> Result<Array2<f32>> {
         let mut sum: Option<Array2<f32>> = None;
-        for member in &self.members {
-            let predicted = predictor::predict_trial(member, mouse, input, clip)?;
+        for &member in members {
+            let predicted = predictor::predict_trial(&self.members[member], mouse, input, clip)?;
             sum = Some(match sum {
                 Some(sum) => sum + predicted,
                 None => predicted,
             });
         }
         let sum = sum.ok_or_else(|| Error::usage("an ensemble has at least one member"))?;
-        Ok(sum / self.members.len() as f32)
+        Ok(sum / members.len() as f32)
     }
 }

@@ -94,11 +94,11 @@ pub struct Validation<'a> {
 }
 
 impl Validation<'_> {
-    /// Predicts all trials and scores them; tells `progress` after each.
+    /// Predicts all trials and scores them; tells `progress` after each, which ends it by an error.
     ///
     /// # Errors
-    /// When a trial or the truth about it can't be read, is shorter than a clip, or they don't fit.
-    pub fn run(&self, progress: &mut dyn FnMut()) -> Result<ResponseScores> {
+    /// That of `progress`. When a trial or the truth about it can't be read, is shorter than a clip, or they don't fit.
+    pub fn run(&self, progress: &mut dyn FnMut() -> Result<()>) -> Result<ResponseScores> {
         let mut predictors: Vec<Predictor> = self.members.iter().copied().map(Predictor::Member).collect();
         predictors.push(Predictor::Ensemble);
         predictors.extend(self.expected.is_some().then_some(Predictor::Attainable));
@@ -109,7 +109,7 @@ impl Validation<'_> {
                 let (recorded, predicted) = self.predict(id)?;
                 tally.add_trial(&predicted, recorded.view());
                 showings.add(recorded, &predicted);
-                progress();
+                progress()?;
             }
             tally.add_showings(&showings);
         }

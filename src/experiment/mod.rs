@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub use layer::{Layer, PRESETS};
 pub use raw::{EnsembleConfig, InputConfig, RawData, RawExperiment};
 
-use crate::data::{ClipConfig, Tier, TrialId};
+use crate::data::{ClipConfig, FoldPolicy, Tier, TrialId};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::model::ModelConfig;
@@ -41,7 +41,7 @@ pub struct DataSettings {
     pub mice: Vec<PathBuf>,
     /// Number of folds, at least 2.
     pub folds: usize,
-    /// The fold that no member is trained on, below `folds`.
+    /// The fold that is held out to reconstruct, below `folds`; see [`FoldPolicy`].
     pub held_out_fold: usize,
     /// Frame rate of all recorded arrays.
     pub frame_rate_hz: f64,
@@ -75,6 +75,8 @@ pub struct Experiment {
     pub train: TrainConfig,
     /// Models trained from different seeds, at least 1.
     pub members: usize,
+    /// Which fold each of them leaves out.
+    pub fold_policy: FoldPolicy,
     /// How the transparency mask is trained.
     pub mask: MaskConfig,
     /// How the movie is reconstructed.
@@ -119,6 +121,11 @@ impl Experiment {
         ModelConfig { in_channels, readout_outputs: neurons.to_vec(), ..self.model.clone() }
     }
 
+    /// The fold that a member is not trained on.
+    pub fn fold_left_out_by(&self, member: usize) -> usize {
+        self.fold_policy.left_out(member, self.data.held_out_fold, self.data.folds)
+    }
+
     /// Writes every setting as an experiment file that reads back as this experiment.
     pub fn to_toml(&self) -> String {
         toml::to_string(&RawExperiment::from(self))
@@ -156,7 +163,7 @@ impl From<&Experiment> for RawExperiment {
             input: InputConfig { height, width },
             model: experiment.model.clone(),
             train: experiment.train.clone(),
-            ensemble: EnsembleConfig { members: experiment.members },
+            ensemble: EnsembleConfig { members: experiment.members, folds: experiment.fold_policy },
             mask: experiment.mask.clone(),
             reconstruction: experiment.reconstruction.clone(),
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::data::ClipConfig;
+use crate::data::{ClipConfig, FoldPolicy};
 use crate::model::ModelConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
@@ -107,11 +107,13 @@ impl Default for InputConfig {
 pub struct EnsembleConfig {
     /// Models trained from different seeds.
     pub members: usize,
+    /// The fold that each leaves out: `paper`, all the held-out one; `cross`, each its own.
+    pub folds: FoldPolicy,
 }
 
 impl Default for EnsembleConfig {
     fn default() -> Self {
-        Self { members: 7 }
+        Self { members: 7, folds: FoldPolicy::Paper }
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
         model: raw.model,
         train: raw.train,
         members: raw.ensemble.members,
+        fold_policy: raw.ensemble.folds,
         mask: raw.mask,
         reconstruction: raw.reconstruction,
     })
@@ -185,7 +186,8 @@ fn check_train(train: &TrainConfig) -> Checked {
     check(!train.freeze_core || train.start_from.is_some(), "train.freeze_core", || {
         "is true without train.start_from: a core that never learned would stay as it was drawn".into()
     })?;
-    within("train.cutmix_probability", train.cutmix_probability, 0.0..=1.0, "0 to 1")
+    within("train.cutmix_probability", train.cutmix_probability, 0.0..=1.0, "0 to 1")?;
+    within("train.checkpoint_seconds", train.checkpoint_seconds, 0.0.., "0 or more")
 }
 
 fn check_mask(mask: &MaskConfig, members: usize, shorter_side: usize) -> Checked {

@@ -185,7 +185,7 @@ impl View for &NamedTensor {
 }
 
 /// Reads the safetensors header and checks that it describes a file of `length` bytes.
-fn read_layout(reader: &mut impl Read, length: u64) -> Result<Metadata, String> {
+pub(crate) fn read_layout(reader: &mut impl Read, length: u64) -> Result<Metadata, String> {
     let mut prefix = [0; 8];
     reader.read_exact(&mut prefix).map_err(|_| format!("is {length} bytes long: not a checkpoint"))?;
     if prefix.starts_with(b"PK") {
@@ -253,7 +253,7 @@ fn check_layout(layout: &Metadata, config: &ModelConfig) -> Result<(), String> {
 }
 
 /// Reads little-endian f32; bytes beyond the last whole one are left out.
-pub(super) fn floats(bytes: &[u8]) -> Vec<f32> {
+pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
     let (values, _) = bytes.as_chunks::<4>();
     values.iter().map(|value| f32::from_le_bytes(*value)).collect()
 }

@@ -12,6 +12,7 @@ use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::seed;
+use crate::stop::Stop;
 
 /// One mask to train.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct MaskPlan<'a> {
     pub mouse: &'a Mouse,
     /// Which readout is that mouse's.
     pub readout: usize,
+    /// Members to train through, by number; the first [`MaskConfig::members`] of them.
+    pub members: &'a [usize],
     /// Trials to blend: those that the encoder was trained on. (The published masks came from an encoder
     /// that had seen the test trials.)
     pub trials: &'a [TrialId],
@@ -31,14 +34,20 @@ pub struct MaskPlan<'a> {
     pub config: &'a MaskConfig,
     /// Names the run's random streams.
     pub seed: &'a str,
+    /// Ends the work between two iterations; what was done is lost.
+    pub stop: &'a Stop,
 }
 
 impl MaskPlan<'_> {
     /// Trains a mask through each of the first members and averages them, `[height, width]` of the input.
     ///
     /// # Errors
-    /// When there are fewer than two trials that are long enough, or a trial can't be read.
+    /// [`Error::Interrupted`] when it was asked to stop. When no member is named, there are fewer than two
+    /// trials that are long enough, or a trial can't be read.
     pub fn train(&self, ensemble: &Ensemble, observer: &dyn Observer) -> Result<Array2<f32>> {
+        if self.members.is_empty() {
+            return Err(Error::usage("a mask needs at least one member to be trained through"));
+        }
         let first = self.config.first_frame;
         let end = first + self.clip.window();
         let mut long = Vec::new();
@@ -54,12 +63,12 @@ impl MaskPlan<'_> {
                 long.len()
             )));
         }
-        let members = self.config.members.clamp(1, ensemble.members.len());
+        let members = &self.members[..self.config.members.min(self.members.len())];
         let mut sum = Array2::<f32>::zeros(self.input_size);
-        for member in 0..members {
+        for &member in members {
             sum += &self.train_through(ensemble, member, &long, observer)?;
         }
-        Ok(sum / members as f32)
+        Ok(sum / members.len() as f32)
     }
 
     fn train_through(
@@ -76,6 +85,7 @@ impl MaskPlan<'_> {
         let steps = self.config.iterations as u64;
         observer.emit(Event::Started { task: task.clone(), steps, unit: "iterations" });
         for step in 1..=steps {
+            self.stop.check()?;
             let shown = rng.random_range(0..trials.len());
             // Another one: not the same again.
             let other = (shown + rng.random_range(1..trials.len())) % trials.len();

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::model::Encoder;
 use crate::seed;
+use crate::stop::Stop;
 
 /// What the movie is reconstructed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct TrialPlan<'a> {
     pub mouse: &'a MouseId,
     /// Which readout is that mouse's.
     pub readout: usize,
+    /// Members to reconstruct through, by number: those that have not seen the trial's movie.
+    pub members: &'a [usize],
     /// The trial; its movie is used for nothing but the ground truth in the result.
     pub trial: &'a Trial,
     /// `[height, width]` of the encoder's input.
@@ -63,14 +66,16 @@ pub struct TrialPlan<'a> {
     pub frame_rate_hz: f64,
     /// All settings as text: equal text, equal result.
     pub settings: &'a str,
+    /// Ends the work between two iterations. A movie in work is lost, finished ones are kept.
+    pub stop: &'a Stop,
 }
 
 impl TrialPlan<'_> {
     /// Reconstructs into `folder` (`member_<k>.h5`, `ensemble.h5`) what is not there yet.
     ///
     /// # Errors
-    /// When the trial is too short, a file can't be written, or `folder` holds a result that was made with
-    /// other settings.
+    /// [`Error::Interrupted`] when it was asked to stop. When the trial is too short, a file can't be written, or
+    /// `folder` holds a result that was made with other settings.
     pub fn reconstruct(
         &self,
         ensemble: &Ensemble,
@@ -85,10 +90,12 @@ impl TrialPlan<'_> {
         let problem = self.problem();
         let passes: Vec<(String, Vec<&Encoder>)> = match self.config.combine {
             Combine::Movies => {
-                let members = ensemble.members.iter().enumerate();
-                members.map(|(index, member)| (format!("member_{index}"), vec![member])).collect()
+                let name = |index: usize| format!("member_{index}");
+                self.members.iter().map(|&index| (name(index), vec![&ensemble.members[index]])).collect()
             }
-            Combine::Gradients => vec![("members".to_string(), ensemble.members.iter().collect())],
+            Combine::Gradients => {
+                vec![("members".to_string(), self.members.iter().map(|&m| &ensemble.members[m]).collect())]
+            }
         };
         let mut results = Vec::new();
         for (name, members) in passes {
@@ -151,6 +158,7 @@ impl TrialPlan<'_> {
         let mut losses = Vec::with_capacity(self.config.iterations);
         let mut response_correlations = Vec::with_capacity(self.config.iterations);
         for step in 1..=steps {
+            self.stop.check()?;
             let stats = reconstructor.step()?;
             let loss = stats.mean_loss();
             if !loss.is_finite() {
@@ -204,6 +212,6 @@ impl TrialPlan<'_> {
         }
         let mut input = self.geometry.encoder_input(self.trial);
         input.slice_mut(s![0, .., .., ..]).assign(&mean);
-        ensemble.predict(self.readout, input.view(), self.clip)
+        ensemble.predict(self.members, self.readout, input.view(), self.clip)
     }
 }

@@ -28,6 +28,9 @@ pub struct TrainConfig {
     pub cutmix_probability: f64,
     /// Validate every this many epochs; the last epoch is always validated.
     pub validate_every: usize,
+    /// Save the state of the training every so many seconds, beside the end of every epoch and when asked to
+    /// stop; a training that was killed goes on from there. Does not change the result.
+    pub checkpoint_seconds: f64,
     /// A trained model whose core and cortex the members start from, for new readouts; or the folder of a run
     /// or of its members, where each member finds its own.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +57,7 @@ impl Default for TrainConfig {
             ema_decay: 0.999,
             cutmix_probability: 0.5,
             validate_every: 1,
+            checkpoint_seconds: 600.0,
             start_from: None,
             freeze_core: false,
             distill_from: None,

@@ -1,9 +1,8 @@
 //! The exponential moving average of parameters and buffers: the model that training ends with.
 
-use std::collections::BTreeMap;
+use burn::tensor::{Tensor, TensorData};
 
-use burn::tensor::Tensor;
-
+use super::adamw::FlatTensors;
 use crate::model::checkpoint::{NamedTensor, Tensors};
 use crate::model::{DwiseNeuro, tensors};
 
@@ -11,7 +10,7 @@ use crate::model::{DwiseNeuro, tensors};
 #[derive(Debug)]
 pub struct Ema {
     decay: f64,
-    average: BTreeMap<String, (Vec<usize>, Tensor<1>)>,
+    average: FlatTensors,
 }
 
 impl Ema {
@@ -29,6 +28,11 @@ impl Ema {
         }
     }
 
+    /// The average as it stands.
+    pub fn tensors(&self) -> &FlatTensors {
+        &self.average
+    }
+
     /// Reads the average back.
     pub fn export(&self) -> Tensors {
         self.average
@@ -37,5 +41,21 @@ impl Ema {
                 (name.clone(), NamedTensor { shape: shape.clone(), values: tensors::values(tensor.clone()) })
             })
             .collect()
+    }
+
+    /// Goes on from what [`Ema::export`] returned.
+    ///
+    /// # Errors
+    /// Says what is missing, left over or of another shape.
+    pub fn restore(&mut self, mut saved: Tensors) -> Result<(), String> {
+        for (name, (shape, tensor)) in &mut self.average {
+            let found = saved.remove(name).ok_or(format!("the average of {name} is missing"))?;
+            if found.shape != *shape {
+                return Err(format!("the average of {name} has shape {:?}, expected {shape:?}", found.shape));
+            }
+            let data = TensorData::new(found.values, tensor.dims());
+            *tensor = Tensor::from_data(data, &tensor.device());
+        }
+        saved.into_keys().next().map_or(Ok(()), |name| Err(format!("there is no tensor {name} to average")))
     }
 }

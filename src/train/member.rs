@@ -7,11 +7,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{ArrayBase, Data, Dimension};
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint;
 use super::config::TrainConfig;
-use super::distill::Teacher;
-use super::schedule::Schedule;
+use super::course::Course;
 use super::start;
-use super::trainer::{Targets, Trainer, TrainingBatch};
+use super::trainer::{Targets, TrainingBatch};
 use super::validate::validate;
 use crate::atomic;
 use crate::data::batch::{Batch, Loader, LoaderConfig, TrainingMouse};
@@ -19,11 +19,9 @@ use crate::data::{ClipConfig, Mouse, TrialId};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::model::checkpoint::{Checkpoint, Tensors};
-use crate::model::{DwiseNeuro, Encoder, ModelConfig, Runtime, tensors};
-use crate::seed;
+use crate::model::{Encoder, ModelConfig, Runtime};
+use crate::stop::Stop;
 
-/// Losses are read back and shown this often.
-const REPORT_EVERY: u64 = 10;
 /// Key of the checkpoint's metadata that says what it was trained with.
 const SETTINGS: &str = "settings";
 
@@ -34,7 +32,7 @@ pub struct SplitMouse {
     pub mouse: Mouse,
     /// Trials that are trained on.
     pub training: Vec<TrialId>,
-    /// Trials that no member sees.
+    /// Trials that are left out.
     pub held_out: Vec<TrialId>,
     /// Hash of the recording, so that a member is never taken for one of other data.
     pub fingerprint: String,
@@ -57,6 +55,8 @@ pub struct MemberPlan<'a> {
     pub input_size: [usize; 2],
     /// Names the run's random streams.
     pub seed: &'a str,
+    /// Ends the training between two steps.
+    pub stop: &'a Stop,
 }
 
 /// One line of `metrics.csv`.
@@ -75,15 +75,19 @@ pub struct EpochMetrics {
 }
 
 impl MemberPlan<'_> {
-    /// Trains the member into `folder` (`model.safetensors`, `metrics.csv`), or does nothing when it is
-    /// there already with the same settings. Returns the validation correlation, if it was trained now.
+    /// Trains the member into `folder` (`model.safetensors`, `metrics.csv`), going on from where an earlier
+    /// process stopped, or does nothing when it is there already with the same settings. Returns the
+    /// validation correlation, if it was trained now.
     ///
     /// # Errors
-    /// When data can't be read, a file can't be written, the loss is no longer finite, or `folder` holds a
-    /// member that was trained with other settings.
+    /// [`Error::Interrupted`] when it was asked to stop. When data can't be read, a file can't be written, the
+    /// loss is no longer finite, or `folder` holds a member that was trained with other settings or is being
+    /// trained by another process.
     pub fn train(&self, folder: &Path, runtime: &Runtime, observer: &dyn Observer) -> Result<Option<f64>> {
+        self.stop.check()?;
         let path = folder.join("model.safetensors");
         let settings = self.settings_hash()?;
+        let _claim = atomic::claim_folder(folder)?;
         if path.exists() {
             let found = Checkpoint::read(&path)?.metadata.remove(SETTINGS).unwrap_or_default();
             if found != settings {
@@ -93,15 +97,17 @@ impl MemberPlan<'_> {
             }
             let message = format!("member {} is trained already", self.member);
             observer.emit(Event::Note { message });
-            return Ok(None);
+            return checkpoint::remove(folder).map(|()| None);
         }
-        let (average, metrics) = self.optimise(folder, runtime, observer)?;
+        let course = Course::open(self, settings.clone(), folder, runtime, observer)?;
+        let (average, metrics) = course.run()?;
         let metadata = BTreeMap::from([
             (SETTINGS.to_string(), settings),
             ("member".to_string(), self.member.to_string()),
             ("seed".to_string(), self.seed.to_string()),
         ]);
         Checkpoint::new(self.model.clone(), metadata, average).write(&path)?;
+        checkpoint::remove(folder)?;
         Ok(metrics.last().and_then(|epoch| epoch.validation_correlation))
     }
 
@@ -120,13 +126,22 @@ impl MemberPlan<'_> {
     fn settings_hash(&self) -> Result<String> {
         let mice: Vec<_> =
             self.mice.iter().map(|split| (&split.mouse.id, &split.training, &split.fingerprint)).collect();
-        let train = start::by_content(self.train, self.member)?;
+        let failed = |e: serde_json::Error| Error::Failed(e.to_string());
+        let mut train = serde_json::to_value(start::by_content(self.train, self.member)?).map_err(failed)?;
+        // When the state is saved changes nothing in it.
+        train.as_object_mut().map(|train| train.remove("checkpoint_seconds"));
         let all = (self.member, self.model, train, self.clip, self.input_size, self.seed, mice);
-        let text = serde_json::to_string(&all).map_err(|e| Error::Failed(e.to_string()))?;
+        let text = serde_json::to_string(&all).map_err(failed)?;
         Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
     }
 
-    fn loader(&self) -> Result<Loader> {
+    /// Epochs of the whole training.
+    pub(super) fn epochs(&self) -> usize {
+        self.train.warmup_epochs + self.train.cosine_epochs
+    }
+
+    /// Opens the training trials.
+    pub(super) fn loader(&self) -> Result<Loader> {
         let mice = self
             .mice
             .iter()
@@ -144,69 +159,8 @@ impl MemberPlan<'_> {
         Loader::new(mice, config)
     }
 
-    fn optimise(
-        &self,
-        folder: &Path,
-        runtime: &Runtime,
-        observer: &dyn Observer,
-    ) -> Result<(Tensors, Vec<EpochMetrics>)> {
-        let loader = self.loader()?;
-        let schedule = Schedule::new(self.train, loader.batches() as u64);
-        let member = format!("member {}", self.member);
-        let start = start::initialize(self.model, self.train, self.seed, self.member)?;
-        let encoder = DwiseNeuro::load(start, &runtime.device.clone().autodiff())?;
-        let task = format!("train {member}");
-        observer.emit(Event::Started { task: task.clone(), steps: schedule.steps(), unit: "steps" });
-        let dropout = seed::stream(self.seed, "dropout", &[&member]);
-        let teacher = Teacher::of(self.train, self.model, self.member, &runtime.device)?;
-        let mut trainer = Trainer::new(encoder, self.train, schedule, dropout);
-        let epochs = self.train.warmup_epochs + self.train.cosine_epochs;
-        let mut metrics = Vec::new();
-        for epoch in 0..epochs {
-            let mut losses = Vec::new();
-            let (mut step, mut learning_rate) = (0, 0.0);
-            for batch in loader.epoch(epoch) {
-                let stats = trainer.step(teacher.fill(training_batch(batch?, &runtime.device)));
-                (step, learning_rate) = (stats.step + 1, stats.rate);
-                losses.push(stats.loss);
-                if step.is_multiple_of(REPORT_EVERY) {
-                    let loss = mean(&losses[losses.len().saturating_sub(REPORT_EVERY as usize)..]);
-                    self.check(loss, step)?;
-                    observer.emit(Event::Progress { task: task.clone(), step, loss: Some(loss) });
-                }
-            }
-            let training_loss = mean(&losses);
-            self.check(training_loss, step)?;
-            let last = epoch + 1 == epochs;
-            let due = last || (epoch + 1).is_multiple_of(self.train.validate_every.max(1));
-            let validation_correlation =
-                due.then(|| self.validation(trainer.average(), runtime)).transpose()?.flatten();
-            metrics.push(EpochMetrics {
-                epoch: epoch + 1,
-                step,
-                learning_rate,
-                training_loss,
-                validation_correlation,
-            });
-            write_csv(&folder.join("metrics.csv"), &metrics)?;
-        }
-        observer.emit(Event::Finished { task });
-        Ok((trainer.average(), metrics))
-    }
-
-    fn check(&self, loss: f64, step: u64) -> Result<()> {
-        if loss.is_finite() {
-            return Ok(());
-        }
-        Err(Error::Failed(format!(
-            "member {}: the loss is {loss} at step {step}; nothing was saved; a smaller train.learning_rate_per_4 \
-             may help",
-            self.member
-        )))
-    }
-
     /// Validates the average on the held-out trials; `None` when there are none.
-    fn validation(&self, average: Tensors, runtime: &Runtime) -> Result<Option<f64>> {
+    pub(super) fn validation(&self, average: Tensors, runtime: &Runtime) -> Result<Option<f64>> {
         let checkpoint = Checkpoint::new(self.model.clone(), BTreeMap::new(), average);
         let encoder = Encoder::load(checkpoint, runtime)?;
         let mut scores = Vec::new();
@@ -216,11 +170,6 @@ impl MemberPlan<'_> {
         }
         Ok((!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64))
     }
-}
-
-fn mean(losses: &[Tensor<1>]) -> f64 {
-    let sum: f64 = losses.iter().map(|loss| f64::from(tensors::values(loss.clone())[0])).sum();
-    sum / losses.len() as f64
 }
 
 /// Puts a batch on the device, sorted by mouse; every sample weighs the same.
@@ -259,7 +208,8 @@ pub fn read_csv(path: &Path) -> Result<Vec<EpochMetrics>> {
     reader.deserialize().collect::<Result<_, _>>().map_err(|e| Error::invalid(path, e.to_string()))
 }
 
-fn write_csv(path: &Path, metrics: &[EpochMetrics]) -> Result<()> {
+/// Writes a member's `metrics.csv`.
+pub(super) fn write_csv(path: &Path, metrics: &[EpochMetrics]) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |e: String| Error::Failed(format!("{}: {e}", path.display()));
     for line in metrics {

@@ -2,19 +2,23 @@
 //!
 //! Knows no files, no bars and no data set: a batch goes in, numbers come out.
 
+use std::collections::BTreeMap;
+
 use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
+use super::adamw::{FlatTensors, NamedAdamW};
 use super::config::TrainConfig;
 use super::ema::Ema;
 use super::schedule::Schedule;
 use super::start::READOUTS;
 use crate::kernel;
 use crate::model::checkpoint::Tensors;
-use crate::model::{DwiseNeuro, Pass, loss};
+use crate::model::{DwiseNeuro, Pass, loss, tensors};
 
 /// What one mouse should have answered to some samples of a batch.
 #[derive(Debug, Clone)]
@@ -49,12 +53,27 @@ pub struct StepStats {
     pub loss: Tensor<1>,
 }
 
+/// Where a trainer stands, but for its tensors.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainerPosition {
+    /// Steps done.
+    pub step: u64,
+    /// Words drawn from the stream of dropout.
+    pub dropout_words: u64,
+    /// Steps of each parameter that ever had a gradient.
+    pub moment_steps: BTreeMap<String, u64>,
+}
+
+/// Prefixes of [`Trainer::tensors`], beside those of the moments.
+const ENCODER: &str = "encoder.";
+const AVERAGE: &str = "average.";
+
 /// An encoder in training.
 pub struct Trainer {
     encoder: Option<DwiseNeuro>,
     /// The encoder that features are taken from when only the readouts learn.
     frozen_core: Option<DwiseNeuro>,
-    optimizer: ModuleOptimizer,
+    optimizer: NamedAdamW,
     schedule: Schedule,
     ema: Ema,
     dropout: ChaCha8Rng,
@@ -64,12 +83,7 @@ pub struct Trainer {
 impl Trainer {
     /// Starts from `encoder`, which lives on an autodiff device.
     pub fn new(encoder: DwiseNeuro, config: &TrainConfig, schedule: Schedule, dropout: ChaCha8Rng) -> Self {
-        let optimizer = AdamWConfig::new()
-            .with_beta_1(0.9)
-            .with_beta_2(0.999)
-            .with_epsilon(1e-8)
-            .with_weight_decay(config.weight_decay as f32)
-            .init();
+        let optimizer = NamedAdamW::new(config);
         let ema = Ema::new(&encoder, config.ema_decay);
         let frozen_core = config.freeze_core.then(|| encoder.valid());
         Self { encoder: Some(encoder), frozen_core, optimizer, schedule, ema, dropout, step: 0 }
@@ -100,6 +114,69 @@ impl Trainer {
     pub fn average(&self) -> Tensors {
         self.ema.export()
     }
+
+    /// Counts the steps done.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// Lists all tensors that a training goes on from: encoder, average and moments, each under a prefix.
+    pub fn tensors(&self) -> FlatTensors {
+        let mut all = self.optimizer.moments();
+        let prefixed = |prefix: &str, from: FlatTensors| -> FlatTensors {
+            from.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect()
+        };
+        all.extend(prefixed(ENCODER, tensors::flat(self.encoder())));
+        all.extend(prefixed(AVERAGE, self.ema.tensors().clone()));
+        all
+    }
+
+    /// Says where the training stands, but for its tensors.
+    pub fn position(&self) -> TrainerPosition {
+        TrainerPosition {
+            step: self.step,
+            // A step takes eight words: 2^64 are never reached.
+            dropout_words: self.dropout.get_word_pos() as u64,
+            moment_steps: self.optimizer.steps(),
+        }
+    }
+
+    /// Takes the encoder's share out of saved [`Trainer::tensors`]: what a trainer has to be made of before
+    /// [`Trainer::restore`].
+    pub fn encoder_of(saved: &mut Tensors) -> Tensors {
+        take_part(saved, ENCODER)
+    }
+
+    /// Goes on from another trainer's position and the rest of its tensors; this one was made of its encoder
+    /// and with its settings.
+    ///
+    /// # Errors
+    /// Says what is missing, left over or does not fit.
+    pub fn restore(&mut self, position: &TrainerPosition, mut saved: Tensors) -> Result<(), String> {
+        self.ema.restore(take_part(&mut saved, AVERAGE))?;
+        let parameters = tensors::flat(self.encoder());
+        let device = self.device();
+        self.optimizer.restore(&mut saved, &position.moment_steps, &parameters, &device)?;
+        if let Some(name) = saved.into_keys().next() {
+            return Err(format!("nobody knows the tensor {name}"));
+        }
+        self.step = position.step;
+        self.dropout.set_word_pos(position.dropout_words.into());
+        Ok(())
+    }
+
+    /// Where gradients live.
+    fn device(&self) -> Device {
+        let (_, tensor) = self.ema.tensors().values().next().expect("an encoder has tensors");
+        tensor.device()
+    }
+}
+
+/// Takes the tensors of one prefix out of `all`, and the prefix off.
+fn take_part(all: &mut Tensors, prefix: &str) -> Tensors {
+    let names: Vec<String> = all.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+    let part = names.into_iter().filter_map(|name| all.remove_entry(&name));
+    part.map(|(name, tensor)| (name[prefix.len()..].to_string(), tensor)).collect()
 }
 
 impl Drop for Trainer {

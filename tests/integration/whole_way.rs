@@ -63,6 +63,7 @@ impl Lab {
     }
 }
 
+/// The experiment on it.
 pub const SMALL: &str = r#"
 name = "small"
 run = "run"
@@ -177,6 +178,44 @@ fn gradient_ensembling_makes_one_movie() {
     let made: Vec<PathBuf> = contents(&lab.path("run")).into_iter().map(|(path, _)| path).collect();
     assert!(made.iter().any(|path| path.ends_with("members.h5")));
     assert!(!made.iter().any(|path| path.ends_with("member_0.h5")));
+}
+
+#[test]
+fn members_that_leave_out_a_fold_each_reconstruct_only_what_they_have_not_seen() {
+    let lab = Lab::new("neurons = 5\n");
+    lab.write("cross.toml", &SMALL.replace("members = 2", "members = 2\nfolds = \"cross\""));
+    for stage in ["train", "mask", "predict", "reconstruct"] {
+        lab.ok(&[stage, "cross.toml"]);
+    }
+    let scores: serde_json::Value =
+        serde_json::from_str(&lab.ok(&["evaluate", "cross.toml", "--json"])).unwrap();
+    assert_eq!(scores["trials"][0]["members"], 1, "{scores}");
+    let made = |run: &str| -> Vec<PathBuf> {
+        contents(&lab.path(run).join("reconstructions")).into_iter().map(|(path, _)| path).collect()
+    };
+    assert!(made("run").iter().any(|path| path.ends_with("member_0.h5")));
+    assert!(!made("run").iter().any(|path| path.ends_with("member_1.h5")));
+
+    // Of three folds, two members leave one each: a trial is unseen by member 0, by member 1 or by none.
+    let (mut by, mut refused) = ([0, 0], 0);
+    for trial in 0..14 {
+        let trials = format!("data.trials=[{trial}]");
+        let output = lab.run(&["reconstruct", "cross.toml", "--set", &trials, "--set", "run=\"run\""]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() {
+            let folder = lab.path("run/reconstructions/mouse").join(trial.to_string());
+            let member = [0, 1].map(|member| folder.join(format!("member_{member}.h5")).exists());
+            assert!(member[0] != member[1], "trial {trial}");
+            by[usize::from(member[1])] += 1;
+            // The mask was trained on all folds but the held-out one.
+            assert_eq!(said.contains("mask was trained on trial"), member[1], "trial {trial}: {said}");
+        } else {
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains("every member was trained on its movie"), "{said}");
+            refused += 1;
+        }
+    }
+    assert!(by[0] > 0 && by[1] > 0 && refused > 0, "{by:?}, {refused} refused");
 }
 
 #[test]

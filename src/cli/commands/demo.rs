@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::cli::args::DemoArgs;
+use crate::cli::commands::train::Choice;
 use crate::cli::session::Session;
 use crate::cli::workspace::Workspace;
 use crate::cli::{commands, output};
@@ -33,12 +34,14 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     let layers = vec![Layer::preset("demo")?, Layer::text("the demo", &text, &folder)?];
     let workspace = Workspace::open(session.resolve(layers, "demo")?, session.memory())?;
     let run = session.open_run(&workspace.experiment)?;
-    commands::train::train(&workspace, &run)?;
+    run.heed_signals()?;
+    commands::train::train(&workspace, &run, &Choice::all(&workspace))?;
     let ensemble = workspace.ensemble()?;
     commands::mask::train(&workspace, &ensemble, &run)?;
     for condition in [Condition::Recorded, Condition::ShuffledNeurons] {
         commands::reconstruct::reconstruct(&workspace, &ensemble, condition, &run)?;
     }
+    run.stop.check()?;
     let rows = commands::evaluate::evaluate(&workspace)?;
     let page = folder.join("report").join("index.html");
     write_page(&page, &workspace.folder, &rows)?;

@@ -57,7 +57,7 @@ pub fn evaluate(workspace: &Workspace) -> Result<Vec<TrialScore>> {
             rows.push(TrialScore {
                 mouse: mouse.id.clone(),
                 trial,
-                members: workspace.experiment.members,
+                members: workspace.members_for(index, trial)?.len(),
                 scores: Scores::of(&result),
                 controls: Controls::of(&result, shuffled.as_ref(), mean_movie.view(), &others),
             });

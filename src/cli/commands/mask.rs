@@ -19,6 +19,7 @@ pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
     let workspace = Workspace::open(session.experiment(args)?, session.memory())?;
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
+    run.heed_signals()?;
     train(&workspace, &ensemble, &run)?;
     let mut table = Table::new(["mouse", "updated pixels", "scored pixels", "of", "mask"]);
     for (index, split) in workspace.mice.iter().enumerate() {
@@ -54,11 +55,13 @@ pub fn train(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<()
         let plan = MaskPlan {
             mouse: &split.mouse,
             readout: index,
+            members: &workspace.members_without_held_out_fold(),
             trials: &split.training,
             clip: workspace.experiment.clip,
             input_size: workspace.experiment.input_size,
             config: &workspace.experiment.mask,
             seed: &workspace.experiment.seed,
+            stop: &run.stop,
         };
         let mask = plan.train(ensemble, &run.observer)?;
         workspace.write_mask(index, &mask)?;

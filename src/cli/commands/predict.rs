@@ -3,9 +3,10 @@
 use crate::atomic;
 use crate::cli::args::ExperimentArgs;
 use crate::cli::output;
-use crate::cli::session::Session;
+use crate::cli::session::{Run, Session};
 use crate::cli::table::Table;
 use crate::cli::workspace::Workspace;
+use crate::data::TrialId;
 use crate::data::format::npy_array::write_numbers;
 use crate::error::Result;
 use crate::event::{Event, Observer};
@@ -19,6 +20,7 @@ pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
     let workspace = Workspace::open(session.experiment(args)?, session.memory())?;
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
+    run.heed_signals()?;
     let mut table = Table::new(["mouse", "trial", "response correlation", "Poisson loss", "predictions"]);
     let steps = workspace.chosen.iter().map(Vec::len).sum::<usize>() as u64;
     let task = || "predict".to_string();
@@ -26,10 +28,12 @@ pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
     let mut step = 0;
     for (index, split) in workspace.mice.iter().enumerate() {
         for &id in &workspace.chosen[index] {
+            run.stop.check()?;
             let trial = split.mouse.read_trial(id)?;
             let input = workspace.geometry(index)?.encoder_input(&trial);
             let clip = workspace.experiment.clip;
-            let predicted = ensemble.predict(index, input.view(), clip)?;
+            let members = members(&workspace, index, id, &run)?;
+            let predicted = ensemble.predict(&members, index, input.view(), clip)?;
             let path = workspace.folder.prediction(&split.mouse.id, id);
             atomic::write_file(&path, |temporary| {
                 write_numbers(temporary, predicted.shape(), predicted.iter().copied())
@@ -46,4 +50,16 @@ pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
     run.observer.emit(Event::Finished { task: task() });
     output::line(table)?;
     run.close()
+}
+
+/// Picks the members that were not trained on a trial's movie, or all, with a warning, when all were.
+fn members(workspace: &Workspace, index: usize, trial: TrialId, run: &Run) -> Result<Vec<usize>> {
+    let members = workspace.unseen_by(index, trial)?;
+    if !members.is_empty() {
+        return Ok(members);
+    }
+    let mouse = &workspace.mice[index].mouse.id;
+    let message = format!("mouse {mouse}, trial {trial}: every member was trained on its movie");
+    run.observer.emit(Event::Warning { message });
+    Ok((0..workspace.experiment.members).collect())
 }

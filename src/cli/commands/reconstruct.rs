@@ -6,6 +6,7 @@ use crate::cli::session::{Run, Session};
 use crate::cli::workspace::Workspace;
 use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
+use crate::event::{Event, Observer};
 use crate::reconstruct::Condition;
 use crate::report::trial_pictures::write_pictures;
 
@@ -21,12 +22,38 @@ pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
     }
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
+    run.heed_signals()?;
+    announce(&workspace, &run)?;
     reconstruct(&workspace, &ensemble, Condition::Recorded, &run)?;
     if args.shuffled_neurons {
         reconstruct(&workspace, &ensemble, Condition::ShuffledNeurons, &run)?;
     }
     output::line(format!("Movies and pictures are in {}", run.folder.join("reconstructions").display()))?;
     run.close()
+}
+
+/// Checks that every chosen trial has members that may reconstruct it, and says where fewer than all do.
+fn announce(workspace: &Workspace, run: &Run) -> Result<()> {
+    let all = workspace.experiment.members;
+    for (index, split) in workspace.mice.iter().enumerate() {
+        let mouse = &split.mouse.id;
+        for &trial in &workspace.chosen[index] {
+            let members = workspace.members_for(index, trial)?;
+            if members.len() < all {
+                let message = format!(
+                    "mouse {mouse}, trial {trial}: reconstructed through members {members:?} alone; the others were \
+                     trained on its movie"
+                );
+                run.observer.emit(Event::Note { message });
+            }
+            if split.training.contains(&trial) {
+                let message =
+                    format!("mouse {mouse}: the transparency mask was trained on trial {trial} too");
+                run.observer.emit(Event::Warning { message });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reconstructs what is not there yet, with its pictures.
@@ -39,7 +66,7 @@ pub fn reconstruct(
     condition: Condition,
     run: &Run,
 ) -> Result<()> {
-    workspace.for_each_trial(condition, |plan| {
+    workspace.for_each_trial(condition, &run.stop, |plan| {
         let folder = workspace.folder.reconstruction(condition.name(), plan.mouse, plan.trial.id);
         let result = plan.reconstruct(ensemble, &folder, &run.observer)?;
         write_pictures(&folder, &result)

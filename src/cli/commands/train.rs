@@ -1,9 +1,10 @@
 //! `v1reel train`: fits the members of the ensemble.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::cli::args::ExperimentArgs;
+use crate::cli::args::TrainArgs;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::table::Table;
@@ -11,70 +12,109 @@ use crate::cli::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::model::ModelConfig;
 use crate::report::plot::{Line, Panel, write_plot};
-use crate::train::MemberPlan;
+use crate::stop::Stop;
 use crate::train::member::{EpochMetrics, read_csv};
+use crate::train::{MemberPlan, SplitMouse};
+
+/// Which members are trained, and how many side by side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    members: Vec<usize>,
+    jobs: usize,
+}
+
+impl Choice {
+    /// All members of the experiment, one a thread: a member alone does not keep two threads busy.
+    pub fn all(workspace: &Workspace) -> Self {
+        let members = workspace.experiment.members;
+        Self { members: (0..members).collect(), jobs: rayon::current_num_threads().min(members) }
+    }
+
+    /// What the command line chose.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the experiment has no such member.
+    fn of(args: &TrainArgs, workspace: &Workspace) -> Result<Self> {
+        let all = Self::all(workspace);
+        let members = args.members.as_ref().map_or(all.members, |list| list.0.clone());
+        let count = workspace.experiment.members;
+        if let Some(other) = members.iter().find(|&&member| member >= count) {
+            return Err(Error::usage(format!(
+                "--members: there is no member {other}; ensemble.members is {count}, they count from 0"
+            )));
+        }
+        let jobs = args.jobs.map_or(rayon::current_num_threads(), NonZeroUsize::get).min(members.len());
+        Ok(Self { members, jobs })
+    }
+}
 
 /// Trains the ensemble.
 ///
 /// # Errors
 /// Whatever the stage returns.
-pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(args)?, session.memory())?;
+pub fn run(args: &TrainArgs, session: &Session) -> Result<()> {
+    let workspace = Workspace::open(session.experiment(&args.experiment)?, session.memory())?;
+    let choice = Choice::of(args, &workspace)?;
     let run = session.open_run(&workspace.experiment)?;
-    train(&workspace, &run)?;
-    output::line(summary(&workspace)?)?;
+    run.heed_signals()?;
+    train(&workspace, &run, &choice)?;
+    output::line(summary(&workspace, &choice.members)?)?;
     run.close()
 }
 
-/// Trains what is not trained yet, as many members side by side as there are threads: a member alone
-/// does not keep two threads busy.
+/// Trains what is not trained yet, some members side by side on the same recordings, which are memory maps.
 ///
 /// # Errors
 /// Whatever the stage returns; the other members go on to their end first.
-pub fn train(workspace: &Workspace, run: &Run) -> Result<()> {
+pub fn train(workspace: &Workspace, run: &Run, choice: &Choice) -> Result<()> {
     let model = workspace.model()?;
-    let members = workspace.experiment.members;
-    let threads = rayon::current_num_threads();
-    let jobs = threads.min(members);
     let next = AtomicUsize::new(0);
     let work = || -> Result<()> {
-        // A pool of its own, of a size that does not depend on what else runs: the same bytes every time.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads / jobs).build();
+        // A pool of its own, so that members don't wait for each other's steps.
+        let threads = (rayon::current_num_threads() / choice.jobs).max(1);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|e| Error::Failed(format!("can't start threads: {e}")))?;
-        loop {
-            let member = next.fetch_add(1, Ordering::Relaxed);
-            if member >= members {
-                return Ok(());
-            }
+        while let Some(&member) = choice.members.get(next.fetch_add(1, Ordering::Relaxed)) {
             pool.install(|| train_member(workspace, &model, member, run))?;
         }
+        Ok(())
     };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(|worker| {
-            worker.join().unwrap_or_else(|_| Err(Error::Failed("a thread that trained a member died".into())))
-        });
-        joined.collect::<Vec<_>>().into_iter().collect()
-    })
+    let results: Vec<Result<()>> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..choice.jobs).map(|_| scope.spawn(work)).collect();
+        let died = |_| Err(Error::Failed("a thread that trained a member died".into()));
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(died)).collect()
+    });
+    // A failure says more than that the others were interrupted.
+    let (interrupted, others): (Vec<_>, Vec<_>) =
+        results.into_iter().partition(|result| matches!(result, Err(Error::Interrupted)));
+    others.into_iter().chain(interrupted).collect()
 }
 
 fn train_member(workspace: &Workspace, model: &ModelConfig, member: usize, run: &Run) -> Result<()> {
-    let plan = plan(workspace, model, member);
+    let mice = workspace.mice_of(member)?;
+    let plan = plan(workspace, &mice, model, member, &run.stop);
     plan.train(&workspace.folder.member(member), &workspace.runtime, &run.observer)?;
     plot(workspace, member)
 }
 
-/// Plans how a member is trained.
-pub fn plan<'a>(workspace: &'a Workspace, model: &'a ModelConfig, member: usize) -> MemberPlan<'a> {
+/// Plans how a member is trained; `mice` are [`Workspace::mice_of`] it.
+pub fn plan<'a>(
+    workspace: &'a Workspace,
+    mice: &'a [SplitMouse],
+    model: &'a ModelConfig,
+    member: usize,
+    stop: &'a Stop,
+) -> MemberPlan<'a> {
     let experiment = &workspace.experiment;
     MemberPlan {
         member,
-        mice: &workspace.mice,
+        mice,
         model,
         train: &experiment.train,
         clip: experiment.clip,
         input_size: experiment.input_size,
         seed: &experiment.seed,
+        stop,
     }
 }
 
@@ -97,9 +137,9 @@ fn plot(workspace: &Workspace, member: usize) -> Result<()> {
     write_plot(&path, &format!("Member {member}"), &panels)
 }
 
-fn summary(workspace: &Workspace) -> Result<Table> {
+fn summary(workspace: &Workspace, members: &[usize]) -> Result<Table> {
     let mut table = Table::new(["member", "steps", "training loss", "held-out response correlation"]);
-    for member in 0..workspace.experiment.members {
+    for &member in members {
         let metrics = metrics(workspace, member)?;
         let last = metrics.last().ok_or_else(|| Error::Failed(format!("member {member} has no metrics")))?;
         let validation = last.validation_correlation.map(|r| format!("{r:.3}")).unwrap_or_default();

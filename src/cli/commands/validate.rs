@@ -26,6 +26,7 @@ pub fn run(args: &ValidateArgs, session: &Session) -> Result<()> {
     let workspace = Workspace::open(session.experiment(&args.experiment)?, session.memory())?;
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
+    run.heed_signals()?;
     let scores = validate(&workspace, &ensemble, &run)?;
     let path = workspace.folder.evaluation().join("responses.csv");
     write_csv(&path, &scores)?;
@@ -58,9 +59,15 @@ pub fn validate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result
     let mut progress = || {
         step += 1;
         run.observer.emit(Event::Progress { task: TASK.into(), step, loss: None });
+        run.stop.check()
     };
-    let members: Vec<usize> = (0..ensemble.members.len()).collect();
-    warn_of_foreign_members(workspace, &members, &run.observer)?;
+    let members = workspace.members_without_held_out_fold();
+    if members.len() < workspace.experiment.members {
+        let message =
+            format!("members {members:?} are scored; the others leave out other folds than this one");
+        run.observer.emit(Event::Note { message });
+    }
+    warn_of_foreign_members(workspace, &members, run)?;
     let mut scores = Vec::new();
     for (readout, movies) in movies.iter().enumerate().filter(|(_, movies)| !movies.is_empty()) {
         let mouse = &workspace.mice[readout].mouse;
@@ -83,17 +90,19 @@ pub fn validate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result
 }
 
 /// Warns of members of which is not known that they never saw the held-out trials.
-fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], observer: &dyn Observer) -> Result<()> {
+fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], run: &Run) -> Result<()> {
     let model = workspace.model()?;
     for &member in members {
-        let doubt = match plan(workspace, &model, member).made(&workspace.folder.member(member)) {
-            Ok(Some(true)) => continue,
-            Ok(Some(false)) => "was trained with other settings or data".to_string(),
-            Ok(None) => "does not say what it was trained on".to_string(),
-            Err(error) => format!("was trained on what can't be told ({error})"),
-        };
+        let mice = workspace.mice_of(member)?;
+        let doubt =
+            match plan(workspace, &mice, &model, member, &run.stop).made(&workspace.folder.member(member)) {
+                Ok(Some(true)) => continue,
+                Ok(Some(false)) => "was trained with other settings or data".to_string(),
+                Ok(None) => "does not say what it was trained on".to_string(),
+                Err(error) => format!("was trained on what can't be told ({error})"),
+            };
         let message = format!("member {member} {doubt}: it may know the trials that are held out here");
-        observer.emit(Event::Warning { message });
+        run.observer.emit(Event::Warning { message });
     }
     Ok(())
 }
