@@ -5,6 +5,7 @@ mod integration {
     mod devices;
     mod encoder_parity;
     mod experiment_file;
+    mod finetune;
     mod fold_hash;
     mod frozen_encoder;
     mod gaussian_readout;
@@ -19,5 +20,6 @@ mod integration {
     mod simulated_mouse;
     pub mod support;
     mod training_parity;
+    mod validation;
     mod whole_way;
 }

@@ -16,6 +16,7 @@ use crate::device::DeviceChoice;
 #[command(after_help = "Start with `v1reel demo`, or with your own recordings:\n  \
     v1reel inspect MOUSE             what is in a recording\n  \
     v1reel train experiment.toml     fit the encoding models\n  \
+    v1reel validate experiment.toml  see how well they predict\n  \
     v1reel mask experiment.toml      find the pixels that the neurons see\n  \
     v1reel reconstruct experiment.toml\n  \
     v1reel evaluate experiment.toml\n\n\
@@ -58,6 +59,9 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out
     Train(TrainArgs),
+    /// Score how well the models predict responses to held-out movies: of single trials, of the mean over a
+    /// movie's showings, against what can be attained
+    Validate(ValidateArgs),
     /// Turn a published PyTorch checkpoint (.pth) into a v1reel model, without running anything in it
     Import(ImportArgs),
     /// Measure how far into the future and the past a model's responses look, by changing one frame at a time
@@ -162,6 +166,24 @@ pub struct InspectArgs {
     #[arg(value_name = "MOUSE")]
     pub mouse: PathBuf,
     /// Print one line of JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Responses are predicted to whole held-out trials, every frame the mean over the clips that \
+    contain it. Where held-out trials repeat a movie: oracle r is the correlation of each showing with the mean of \
+    the others; CCnorm is the correlation to the average over the most it can be for a model of the movie alone \
+    (Schoppe et al. 2016), so that one that knows the behavior may exceed 1. Of a simulated mouse the attainable \
+    correlation is that of the true expected responses."
+)]
+pub struct ValidateArgs {
+    /// Which experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Print one line of JSON instead of tables
     #[arg(long)]
     pub json: bool,
 }

@@ -50,6 +50,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => commands::train::run(&args, &session),
         Command::Import(args) => commands::import::run(&args, &session),
         Command::Causality(args) => commands::causality::run(&args, &session),
+        Command::Validate(args) => commands::validate::run(&args, &session),
         Command::Mask(args) => commands::mask::run(&args, &session),
         Command::Predict(args) => commands::predict::run(&args, &session),
         Command::Reconstruct(args) => commands::reconstruct::run(&args, &session),

@@ -7,6 +7,7 @@ pub mod fold;
 pub mod format;
 pub mod input;
 pub mod mouse;
+pub mod movies;
 pub mod trial;
 
 pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};

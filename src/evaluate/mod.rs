@@ -1,6 +1,8 @@
-//! Scores saved reconstructions, each beside its controls.
+//! Scores saved reconstructions, each beside its controls, and the encoders behind them.
 
 pub mod controls;
+pub mod response_table;
+pub mod responses;
 pub mod scores;
 pub mod table;
 

@@ -86,6 +86,11 @@ impl Layer {
         if let Some(run) = self.keys.get_mut("run") {
             make_absolute(&self.origin, run, folder)?;
         }
+        if let Some(Value::Table(train)) = self.keys.get_mut("train") {
+            for (_, path) in train.iter_mut().filter(|(key, _)| key.ends_with("_from")) {
+                make_absolute(&self.origin, path, folder)?;
+            }
+        }
         let mice = self.keys.get_mut("data").and_then(|data| data.get_mut("mice"));
         for mouse in mice.and_then(Value::as_array_mut).into_iter().flatten() {
             make_absolute(&self.origin, mouse, folder)?;

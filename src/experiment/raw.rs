@@ -139,7 +139,12 @@ impl RawExperiment {
             clip: ClipConfig::default(),
             input: InputConfig::default(),
             model: ModelConfig::default(),
-            train: TrainConfig::default(),
+            train: TrainConfig {
+                start_from: Some(text().into()),
+                freeze_core: true,
+                distill_from: Some(text().into()),
+                ..TrainConfig::default()
+            },
             ensemble: EnsembleConfig::default(),
             mask: MaskConfig::default(),
             reconstruction: ReconstructionConfig::default(),

@@ -188,6 +188,9 @@ fn check_train(train: &TrainConfig) -> Checked {
     within("train.weight_decay", train.weight_decay, 0.0.., "0 or more")?;
     within("train.final_rate_fraction", train.final_rate_fraction, 0.0..=1.0, "0 to 1")?;
     within("train.ema_decay", train.ema_decay, 0.0..1.0, "0 to below 1")?;
+    check(!train.freeze_core || train.start_from.is_some(), "train.freeze_core", || {
+        "is true without train.start_from: a core that never learned would stay as it was drawn".into()
+    })?;
     within("train.cutmix_probability", train.cutmix_probability, 0.0..=1.0, "0 to 1")?;
     within("train.checkpoint_seconds", train.checkpoint_seconds, 0.0.., "0 or more")
 }

@@ -8,7 +8,7 @@ use super::{assert_same_shape, masked, masked_frame};
 
 /// Added to each standard deviation in the response correlation, so that a silent neuron scores 0
 /// (Sensorium 2023).
-const RESPONSE_SD_EPSILON: f64 = 1e-8;
+pub(super) const RESPONSE_SD_EPSILON: f64 = 1e-8;
 
 /// Pearson's r over all masked pixels and all frames of a trial: the score of a reconstruction.
 ///

@@ -10,7 +10,9 @@ pub mod correlation;
 pub mod error;
 pub mod filter;
 pub mod luminance;
+pub mod moments;
 pub mod motion_energy;
+pub mod repeats;
 pub mod ssim;
 mod statistics;
 

@@ -28,12 +28,13 @@ pub(super) fn pearson(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The mean, and what is left of each value without it.
-struct Centred {
-    mean: f64,
-    deviations: Vec<f64>,
+pub(super) struct Centred {
+    pub(super) mean: f64,
+    pub(super) deviations: Vec<f64>,
 }
 
-fn centred(values: &[f64]) -> Centred {
+/// Takes the mean out of `values`.
+pub(super) fn centred(values: &[f64]) -> Centred {
     // Counted from the first value, equal values are exact zeros: rounding in their mean would
     // otherwise pass for a variance, and a correlation with noise would come out.
     let origin = values.first().copied().unwrap_or(f64::NAN);

@@ -43,6 +43,11 @@ impl DwiseNeuro {
         Ok(encoder)
     }
 
+    /// Counts the mice, each with a readout.
+    pub fn mice(&self) -> usize {
+        self.readouts.len()
+    }
+
     /// The core, for those who want its features.
     pub fn core(&self) -> &Core {
         &self.core

@@ -1,4 +1,5 @@
 //! Writes `truth.h5`: what the simulated responses were to be expected to be, and the neurons' parameters.
+//! Reads back what was to be expected, because it is the most that a model can predict.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -6,6 +7,7 @@ use std::str::FromStr;
 use hdf5::types::VarLenUnicode;
 use ndarray::{Array1, Array2};
 
+use super::TRUTH_FILE;
 use super::config::SimulationConfig;
 use super::neuron::Neuron;
 use crate::data::TrialId;
@@ -55,6 +57,42 @@ impl TruthWriter {
     pub(super) fn finish(self) -> Result<()> {
         self.file.flush().and_then(|()| self.file.close()).map_err(|e| failed(&self.path, &e))
     }
+}
+
+/// What was to be expected of a simulated mouse.
+#[derive(Debug)]
+pub struct Truth {
+    path: PathBuf,
+    file: hdf5::File,
+}
+
+impl Truth {
+    /// Opens the truth about the mouse in a folder; `None` when that mouse is none of ours.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the file can't be opened as HDF5.
+    pub fn open(mouse: &Path) -> Result<Option<Self>> {
+        let path = mouse.join(TRUTH_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let file = hdf5::File::open(&path).map_err(|e| unreadable(&path, &e))?;
+        Ok(Some(Self { path, file }))
+    }
+
+    /// Reads the responses that were to be expected of a trial, knowing its movie and behavior and nothing
+    /// of its noise: `[neuron, frame]`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when they are not there.
+    pub fn expected(&self, id: TrialId) -> Result<Array2<f32>> {
+        let read = || self.file.dataset(&format!("expected/{id}"))?.read();
+        read().map_err(|e| unreadable(&self.path, &e))
+    }
+}
+
+fn unreadable(path: &Path, error: &hdf5::Error) -> Error {
+    Error::invalid(path, format!("is not the truth about this mouse, or damaged: {error}; simulate it anew"))
 }
 
 fn failed(path: &Path, error: &hdf5::Error) -> Error {

@@ -1,5 +1,7 @@
 //! Settings of training. The defaults are those of the movie paper (DESIGN: AdamW, 21 epochs).
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// How one member is trained.
@@ -29,6 +31,17 @@ pub struct TrainConfig {
     /// Save the state of the training every so many seconds, beside the end of every epoch and when asked to
     /// stop; a training that was killed goes on from there. Does not change the result.
     pub checkpoint_seconds: f64,
+    /// A trained model whose core and cortex the members start from, for new readouts; or the folder of a run
+    /// or of its members, where each member finds its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_from: Option<PathBuf>,
+    /// Leave that core and cortex as they are and train the readouts alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub freeze_core: bool,
+    /// A trained model of the same mice, or such a folder: its predictions teach each readout on the clips that
+    /// other mice saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distill_from: Option<PathBuf>,
 }
 
 impl Default for TrainConfig {
@@ -45,6 +58,9 @@ impl Default for TrainConfig {
             cutmix_probability: 0.5,
             validate_every: 1,
             checkpoint_seconds: 600.0,
+            start_from: None,
+            freeze_core: false,
+            distill_from: None,
         }
     }
 }

@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{self, Saved, Standing};
+use super::distill::Teacher;
 use super::losses::Losses;
 use super::member::{EpochMetrics, MemberPlan, training_batch, write_csv};
 use super::schedule::Schedule;
+use super::start;
 use super::trainer::Trainer;
 use crate::data::batch::{Batch, Loader};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::model::checkpoint::{Checkpoint, Tensors};
-use crate::model::{DwiseNeuro, Runtime, init};
+use crate::model::{DwiseNeuro, Runtime};
 use crate::seed;
 
 /// Losses are read back and shown this often.
@@ -32,6 +34,7 @@ pub struct Course<'a> {
     loader: Loader,
     schedule: Schedule,
     trainer: Trainer,
+    teacher: Teacher,
     epoch: usize,
     batch: usize,
     losses: Losses,
@@ -84,6 +87,7 @@ impl<'a> Course<'a> {
             schedule,
             saved_step: resumed.then(|| trainer.steps()),
             trainer,
+            teacher: Teacher::of(plan.train, plan.model, plan.member, &runtime.device)?,
             epoch: standing.epoch,
             batch: standing.batch,
             losses: Losses::of(standing.losses),
@@ -129,7 +133,8 @@ impl<'a> Course<'a> {
     }
 
     fn step(&mut self, batch: Batch) -> Result<()> {
-        let stats = self.trainer.step(training_batch(batch, &self.runtime.device));
+        let batch = self.teacher.fill(training_batch(batch, &self.runtime.device));
+        let stats = self.trainer.step(batch);
         self.losses.push(stats.loss);
         self.batch += 1;
         let step = self.trainer.steps();
@@ -241,7 +246,7 @@ fn trainer(
     let member = format!("member {}", plan.member);
     let weights = match saved {
         Some(saved) => Checkpoint::new(plan.model.clone(), BTreeMap::new(), Trainer::encoder_of(saved)),
-        None => init::initialize(plan.model, plan.seed, &member)?,
+        None => start::initialize(plan.model, plan.train, plan.seed, plan.member)?,
     };
     let encoder = DwiseNeuro::load(weights, &runtime.device.clone().autodiff())?;
     let dropout = seed::stream(plan.seed, "dropout", &[&member]);

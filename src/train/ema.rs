@@ -19,9 +19,10 @@ impl Ema {
         Self { decay, average: tensors::flat(encoder) }
     }
 
-    /// Moves the average towards `encoder`; after every step.
-    pub fn update(&mut self, encoder: &DwiseNeuro) {
-        for (name, (_, new)) in tensors::flat(encoder) {
+    /// Moves the average towards `encoder`, of the tensors that learn; after every step.
+    pub fn update(&mut self, encoder: &DwiseNeuro, learns: impl Fn(&str) -> bool) {
+        // Without a move: to average equal values would round them.
+        for (name, (_, new)) in tensors::flat(encoder).into_iter().filter(|(name, _)| learns(name)) {
             let (_, average) = self.average.get_mut(&name).expect("an encoder keeps its tensors");
             *average = average.clone() * self.decay + new * (1.0 - self.decay);
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint;
 use super::config::TrainConfig;
 use super::course::Course;
+use super::start;
 use super::trainer::{Targets, TrainingBatch};
 use super::validate::validate;
 use crate::atomic;
@@ -110,12 +111,23 @@ impl MemberPlan<'_> {
         Ok(metrics.last().and_then(|epoch| epoch.validation_correlation))
     }
 
+    /// Says whether the model in `folder` is this member, trained on these trials; `None` when it does not say
+    /// what it was trained on, as a model that was imported does not.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn made(&self, folder: &Path) -> Result<Option<bool>> {
+        let found = Checkpoint::read(&folder.join("model.safetensors"))?.metadata.remove(SETTINGS);
+        let settings = self.settings_hash()?;
+        Ok(found.map(|found| found == settings))
+    }
+
     /// Hashes all that the weights depend on.
     fn settings_hash(&self) -> Result<String> {
         let mice: Vec<_> =
             self.mice.iter().map(|split| (&split.mouse.id, &split.training, &split.fingerprint)).collect();
         let failed = |e: serde_json::Error| Error::Failed(e.to_string());
-        let mut train = serde_json::to_value(self.train).map_err(failed)?;
+        let mut train = serde_json::to_value(start::by_content(self.train, self.member)?).map_err(failed)?;
         // When the state is saved changes nothing in it.
         train.as_object_mut().map(|train| train.remove("checkpoint_seconds"));
         let all = (self.member, self.model, train, self.clip, self.input_size, self.seed, mice);

@@ -4,10 +4,12 @@ pub mod adamw;
 pub mod checkpoint;
 pub mod config;
 pub mod course;
+pub mod distill;
 pub mod ema;
 pub mod losses;
 pub mod member;
 pub mod schedule;
+pub mod start;
 pub mod trainer;
 pub mod validate;
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
@@ -14,6 +15,7 @@ use super::adamw::{FlatTensors, NamedAdamW};
 use super::config::TrainConfig;
 use super::ema::Ema;
 use super::schedule::Schedule;
+use super::start::READOUTS;
 use crate::kernel;
 use crate::model::checkpoint::Tensors;
 use crate::model::{DwiseNeuro, Pass, loss, tensors};
@@ -69,6 +71,8 @@ const AVERAGE: &str = "average.";
 /// An encoder in training.
 pub struct Trainer {
     encoder: Option<DwiseNeuro>,
+    /// The encoder that features are taken from when only the readouts learn.
+    frozen_core: Option<DwiseNeuro>,
     optimizer: NamedAdamW,
     schedule: Schedule,
     ema: Ema,
@@ -81,7 +85,8 @@ impl Trainer {
     pub fn new(encoder: DwiseNeuro, config: &TrainConfig, schedule: Schedule, dropout: ChaCha8Rng) -> Self {
         let optimizer = NamedAdamW::new(config);
         let ema = Ema::new(&encoder, config.ema_decay);
-        Self { encoder: Some(encoder), optimizer, schedule, ema, dropout, step: 0 }
+        let frozen_core = config.freeze_core.then(|| encoder.valid());
+        Self { encoder: Some(encoder), frozen_core, optimizer, schedule, ema, dropout, step: 0 }
     }
 
     /// Moves the weights once.
@@ -89,10 +94,11 @@ impl Trainer {
         let encoder = self.encoder.take().expect("the encoder is put back after each step");
         let rate = self.schedule.rate(self.step);
         let pass = Pass::training(ChaCha8Rng::from_rng(&mut self.dropout));
-        let loss = weighted_loss(&encoder, batch, &pass);
+        let loss = weighted_loss(&encoder, self.frozen_core.as_ref(), batch, &pass);
         let gradients = GradientsParams::from_grads(loss.backward(), &encoder);
         let encoder = self.optimizer.step(rate, encoder, gradients);
-        self.ema.update(&encoder);
+        let readouts_only = self.frozen_core.is_some();
+        self.ema.update(&encoder, |name| !readouts_only || name.starts_with(READOUTS));
         self.encoder = Some(encoder);
         let stats = StepStats { step: self.step, rate, loss: loss.inner() };
         self.step += 1;
@@ -180,10 +186,19 @@ impl Drop for Trainer {
     }
 }
 
-/// Sums the Poisson loss over neurons and frames, and the samples by their weights.
-fn weighted_loss(encoder: &DwiseNeuro, batch: TrainingBatch, pass: &Pass) -> Tensor<1> {
+/// Sums the Poisson loss over neurons and frames, and the samples by their weights. Features come from
+/// `frozen_core`, as it stands, when there is one.
+fn weighted_loss(
+    encoder: &DwiseNeuro,
+    frozen_core: Option<&DwiseNeuro>,
+    batch: TrainingBatch,
+    pass: &Pass,
+) -> Tensor<1> {
     let device = batch.input.device();
-    let features = encoder.features(batch.input, pass);
+    let features = match frozen_core {
+        Some(core) => core.features(batch.input, &Pass::evaluation()),
+        None => encoder.features(batch.input, pass),
+    };
     batch
         .targets
         .into_iter()

@@ -238,6 +238,10 @@ fn paths_in_a_file_are_relative_to_it_and_flags_to_the_current_folder() {
     let here = std::env::current_dir().unwrap();
     let flagged = Experiment::load(&path, &["run=elsewhere".into()]).unwrap();
     assert_eq!(flagged.run, here.join("elsewhere"));
+    std::fs::write(&path, format!("{MICE}[train]\nstart_from = \"../core\"\n")).unwrap();
+    let trained = Experiment::load(&path, &["train.distill_from=first".into()]).unwrap().train;
+    assert_eq!(trained.start_from, Some(folder.path().join("../core")));
+    assert_eq!(trained.distill_from, Some(here.join("first")));
     std::fs::write(&path, MICE).unwrap();
     assert_eq!(Experiment::load(&path, &[]).unwrap().run, here.join("runs/a"));
     assert!(refusal("run = \"\"\n", &[]).contains("path of a folder is empty"));
@@ -250,6 +254,7 @@ fn resolved_settings_read_back_as_the_same_experiment() {
         format!(
             "preset = \"demo\"\n{MICE}train_tiers = [\"train\"]\ntrials = [4, 2]\n[mask]\ninitial_max = 0.1\n"
         ),
+        format!("{MICE}[train]\nstart_from = \"/core\"\nfreeze_core = true\ndistill_from = \"/first\"\n"),
         format!(
             "name = \"a \\\"b\\\"\"\ndevice = \"cuda:1\"\npreset = \"paper\"\n{MICE}frame_rate_hz = 29.97\n"
         ),

@@ -10,3 +10,4 @@ pub mod predict;
 pub mod reconstruct;
 pub mod simulate;
 pub mod train;
+pub mod validate;

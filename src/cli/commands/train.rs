@@ -12,8 +12,9 @@ use crate::cli::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::model::ModelConfig;
 use crate::report::plot::{Line, Panel, write_plot};
-use crate::train::MemberPlan;
+use crate::stop::Stop;
 use crate::train::member::{EpochMetrics, read_csv};
+use crate::train::{MemberPlan, SplitMouse};
 
 /// Which members are trained, and how many side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,19 +91,31 @@ pub fn train(workspace: &Workspace, run: &Run, choice: &Choice) -> Result<()> {
 }
 
 fn train_member(workspace: &Workspace, model: &ModelConfig, member: usize, run: &Run) -> Result<()> {
+    let mice = workspace.mice_of(member)?;
+    let plan = plan(workspace, &mice, model, member, &run.stop);
+    plan.train(&workspace.folder.member(member), &workspace.runtime, &run.observer)?;
+    plot(workspace, member)
+}
+
+/// Plans how a member is trained; `mice` are [`Workspace::mice_of`] it.
+pub fn plan<'a>(
+    workspace: &'a Workspace,
+    mice: &'a [SplitMouse],
+    model: &'a ModelConfig,
+    member: usize,
+    stop: &'a Stop,
+) -> MemberPlan<'a> {
     let experiment = &workspace.experiment;
-    let plan = MemberPlan {
+    MemberPlan {
         member,
-        mice: &workspace.mice_of(member)?,
+        mice,
         model,
         train: &experiment.train,
         clip: experiment.clip,
         input_size: experiment.input_size,
         seed: &experiment.seed,
-        stop: &run.stop,
-    };
-    plan.train(&workspace.folder.member(member), &workspace.runtime, &run.observer)?;
-    plot(workspace, member)
+        stop,
+    }
 }
 
 fn metrics(workspace: &Workspace, member: usize) -> Result<Vec<EpochMetrics>> {
