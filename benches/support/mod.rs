@@ -23,10 +23,12 @@ use v1reel::model::{ModelConfig, Runtime};
 
 pub use answers::{Answer, read};
 pub use inputs::{checkpoint, demo, encoder, paper};
+pub use table::machine;
+pub use workers::peak_rss_mb;
 
 use answers::compare;
 use inputs::write_inputs;
-use table::{machine, middle, table};
+use table::{middle, table};
 use workers::{OURS, OURS_FLAG, Worker, serve};
 
 /// Names the Python whose PyTorch is the peer.
@@ -145,7 +147,7 @@ fn measure(bench: &str, size: &Size, rounds: usize, ways: &[String]) -> Value {
 }
 
 /// The value that follows `name` on the command line.
-fn argument(name: &str) -> Option<String> {
+pub fn argument(name: &str) -> Option<String> {
     std::env::args().skip_while(|a| a != name).nth(1)
 }
 

@@ -106,7 +106,8 @@ pub fn serve(mut run: Box<dyn FnMut() -> Answer>) {
     }
 }
 
-fn peak_rss_mb() -> f64 {
+/// Most memory that this process ever had resident, in MiB.
+pub fn peak_rss_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
