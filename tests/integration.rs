@@ -19,6 +19,7 @@ mod integration {
     mod resume;
     mod shipped_ensemble;
     mod simulated_mouse;
+    mod stem_statistics;
     pub mod support;
     mod training_parity;
     mod validation;

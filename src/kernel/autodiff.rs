@@ -35,6 +35,17 @@ macro_rules! register {
     };
 }
 
+/// Says which gradients are wanted: to the first parent, and to the two others, which come together.
+fn need<Node>([x, first, second]: &[Option<Node>; 3]) -> [bool; 2] {
+    [x.is_some(), first.is_some() || second.is_some()]
+}
+
+/// One gradient for each parent, of those that [`need`] asked for.
+fn apart<G>((to_x, together): (Option<G>, Option<[G; 2]>)) -> [Option<G>; 3] {
+    let [first, second] = together.map_or([None, None], |found| found.map(Some));
+    [to_x, first, second]
+}
+
 #[derive(Debug)]
 struct ChannelMoments;
 
@@ -57,11 +68,8 @@ impl<B: KernelOps + KernelGradients> Backward<B, 3> for Affine {
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
         let (inputs, silu) = ops.state;
-        let [x, scale, shift] = &ops.parents;
-        let need = [x.is_some(), scale.is_some() || shift.is_some()];
-        let (to_x, to_parameters) = B::affine_backward(inputs, silu, grad, need);
-        let [to_scale, to_shift] = to_parameters.map_or([None, None], |found| found.map(Some));
-        register!(ops.parents, [to_x, to_scale, to_shift], grads);
+        let found = B::affine_backward(inputs, silu, grad, need(&ops.parents));
+        register!(ops.parents, apart(found), grads);
     }
 }
 
@@ -131,11 +139,8 @@ impl<B: KernelOps + KernelGradients> Backward<B, 3> for ReadAt {
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
         let (inputs, sizes) = ops.state;
-        let [x, positions, weight] = &ops.parents;
-        let need = [x.is_some(), positions.is_some() || weight.is_some()];
-        let (to_x, to_parameters) = B::read_at_backward(inputs, sizes, grad, need);
-        let [to_positions, to_weight] = to_parameters.map_or([None, None], |found| found.map(Some));
-        register!(ops.parents, [to_x, to_positions, to_weight], grads);
+        let found = B::read_at_backward(inputs, sizes, grad, need(&ops.parents));
+        register!(ops.parents, apart(found), grads);
     }
 }
 

@@ -46,6 +46,14 @@ impl ClipGradient {
     }
 }
 
+/// What all batches of one gradient share.
+struct Work<'a> {
+    mouse: usize,
+    to_responses: ToResponses<'a>,
+    plan: Plan,
+    tables: Tables,
+}
+
 /// An encoder that no longer learns.
 pub struct FrozenEncoder {
     config: ModelConfig,
@@ -116,29 +124,20 @@ impl FrozenEncoder {
         let threads = rayon::current_num_threads();
         let wanted = at_once(clips.len());
         let (plan, at_once) = Plan::within(&self.config, first.size(), self.memory.budget(), wanted, threads);
-        let tables = self.core.tables(&plan);
+        let work = Work { mouse, to_responses, tables: self.core.tables(&plan), plan };
         let batches = clips.chunks(at_once).enumerate();
-        let each = batches.map(|(index, clips)| {
-            self.batch_gradient(mouse, clips, index * at_once, to_responses, &plan, &tables)
-        });
+        let each = batches.map(|(index, clips)| self.batch_gradient(&work, clips, index * at_once));
         each.flatten().collect()
     }
 
-    #[allow(clippy::too_many_arguments)] // One batch of `gradient`, with all that it set up.
-    fn batch_gradient(
-        &self,
-        mouse: usize,
-        clips: &[Clip],
-        number: usize,
-        to_responses: ToResponses,
-        plan: &Plan,
-        tables: &Tables,
-    ) -> Vec<ClipGradient> {
+    /// One batch of [`FrozenEncoder::gradient`], whose first clip has this number.
+    fn batch_gradient(&self, work: &Work, clips: &[Clip], number: usize) -> Vec<ClipGradient> {
+        let Work { mouse, to_responses, plan, tables } = work;
         let (features, traces): (Vec<_>, Vec<_>) = clips
             .par_iter()
             .map(|clip| self.core.forward(clip, plan, tables, self.memory.take(plan)))
             .unzip();
-        let readout = &self.readouts[mouse];
+        let readout = &self.readouts[*mouse];
         let grid = self.core.reached(plan, clips.len());
         let cortex = self.cortex.forward(features.concat(), grid.rows());
         let drive = readout.drive(&cortex.features, grid);
