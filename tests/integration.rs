@@ -18,6 +18,7 @@ mod integration {
     mod recordings;
     mod resume;
     mod simulated_mouse;
+    mod storage;
     pub mod support;
     mod training_parity;
     mod validation;

@@ -67,12 +67,12 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Opens the truth about the mouse in a folder; `None` when that mouse is none of ours.
+    /// Opens the truth about a mouse, in its folder or beside its file; `None` when it is none of ours.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the file can't be opened as HDF5.
     pub fn open(mouse: &Path) -> Result<Option<Self>> {
-        let path = mouse.join(TRUTH_FILE);
+        let path = truth_file(mouse);
         if !path.exists() {
             return Ok(None);
         }
@@ -88,6 +88,15 @@ impl Truth {
     pub fn expected(&self, id: TrialId) -> Result<Array2<f32>> {
         let read = || self.file.dataset(&format!("expected/{id}"))?.read();
         read().map_err(|e| unreadable(&self.path, &e))
+    }
+}
+
+/// Says where the truth about a mouse is: in its folder, or beside its file as `NAME.truth.h5`.
+pub fn truth_file(mouse: &Path) -> PathBuf {
+    if mouse.extension().is_some_and(|extension| extension == "h5") && !mouse.is_dir() {
+        mouse.with_extension(TRUTH_FILE)
+    } else {
+        mouse.join(TRUTH_FILE)
     }
 }
 

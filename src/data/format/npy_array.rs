@@ -137,6 +137,36 @@ impl NpyArray {
         }
     }
 
+    /// Appends the numbers at `frames` of every row, row after row.
+    ///
+    /// # Panics
+    /// When a frame is out of range, the array has not 2 or 3 axes, or its elements are text.
+    pub fn gather(&self, frames: &[usize], values: &mut Vec<f32>) {
+        assert!(frames.iter().all(|&frame| frame < self.frames()), "frames in range");
+        let data = &self.map[self.header.data_offset..];
+        let in_rows = !self.header.fortran_order;
+        match self.element() {
+            // The type is looked at once, not for every number.
+            Element::F4 if in_rows => gather_rows(data, self.frames(), frames, values, f32::from_le_bytes),
+            Element::F8 if in_rows => {
+                gather_rows(data, self.frames(), frames, values, |bytes| f64::from_le_bytes(bytes) as f32);
+            }
+            Element::Unsigned(1) if in_rows => {
+                gather_rows(data, self.frames(), frames, values, |[byte]: [u8; 1]| f32::from(byte));
+            }
+            _ => values
+                .extend((0..self.rows).flat_map(|row| frames.iter().map(move |&frame| self.at(row, frame)))),
+        }
+    }
+
+    /// Asks for all pages at once: a clip touches nearly every one of a file whose rows are trials, and a page
+    /// fault each costs more than the reading.
+    pub fn fetch(&self) {
+        // Older kernels don't know it; the pages then come one by one.
+        #[cfg(target_os = "linux")]
+        let _ = self.map.advise(memmap2::Advice::PopulateRead);
+    }
+
     /// Reads a list of whole numbers.
     ///
     /// # Errors
@@ -194,6 +224,23 @@ impl NpyArray {
             Element::Unsigned(8) | Element::Signed(8) => i64::from_le_bytes(self.bytes(flat)),
             other => panic!("'{other}' is no number"),
         }
+    }
+}
+
+/// Appends the numbers at `frames` of every row of `length` elements.
+#[inline]
+fn gather_rows<const N: usize>(
+    data: &[u8],
+    length: usize,
+    frames: &[usize],
+    values: &mut Vec<f32>,
+    number: impl Fn([u8; N]) -> f32,
+) {
+    // No row is empty: a frame of it is asked for, or nothing is.
+    for row in data.chunks_exact((length * N).max(1)) {
+        values.extend(
+            frames.iter().map(|&frame| number(row[frame * N..(frame + 1) * N].try_into().expect("N bytes"))),
+        );
     }
 }
 
