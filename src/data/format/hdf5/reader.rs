@@ -207,7 +207,9 @@ impl Opening<'_> {
         match (bytes, room) {
             (Some(bytes), Some(room)) if bytes <= room && usize::try_from(bytes).is_ok() => {}
             _ => {
-                return Err(self.invalid(format!("{name} of shape {:?} is longer than the file", set.shape())));
+                return Err(
+                    self.invalid(format!("{name} of shape {:?} is longer than the file", set.shape()))
+                );
             }
         }
         Ok(Stored { width: size[0] * size[1], is_u8, offset })

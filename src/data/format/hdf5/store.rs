@@ -47,7 +47,11 @@ impl Store {
                 format!("trial {} ({:?}) has no responses: they are withheld", summary.id, summary.tier.0);
             return Err(Error::invalid(&self.path, problem));
         }
-        let rows = |array| Ok(transposed(&self.gather(array, summary, frames)?, frames.len()));
+        let rows = |array: Array| {
+            let stored = self.arrays[array as usize].get(summary.id.0 as usize).copied().flatten();
+            let rows = stored.map_or(0, |stored| stored.width);
+            Ok(transposed(&self.gather(array, summary, frames)?, rows, frames.len()))
+        };
         Ok(Trial {
             id: summary.id,
             movie: self.read_movie(summary, frames)?,
@@ -164,10 +168,9 @@ fn consecutive(frames: &[usize]) -> usize {
 }
 
 /// Turns `[frame, row]` into `[row, frame]`.
-fn transposed(values: &[f32], frames: usize) -> Array2<f32> {
+fn transposed(values: &[f32], rows: usize, frames: usize) -> Array2<f32> {
     // As many rows as a cache line holds values: each line of every frame is fetched once.
     const TILE: usize = 16;
-    let rows = values.len().checked_div(frames).unwrap_or(0);
     let mut out = vec![0f32; values.len()];
     for first in (0..rows).step_by(TILE) {
         let end = rows.min(first + TILE);
