@@ -20,7 +20,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 V1REEL_PEER_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/peer/bin/python
 BENCHES := movie_gradient training_step prediction loader
 
-.PHONY: demo test check format lint build setup bench bench-peer
+.PHONY: demo demo-train test check format lint build setup bench bench-peer
 .DEFAULT_GOAL := demo
 
 demo: build
@@ -30,8 +30,13 @@ demo: build
 build: setup
 	cargo build --release --locked --bins --tests
 
+# HDF5 locks its files, and processes that other tests start inherit them: a file could stay locked after it was closed.
 test: setup
-	cargo test --release --locked
+	HDF5_USE_FILE_LOCKING=FALSE cargo test --release --locked
+
+# Trains the demo's ensemble anew, about half an hour on two cores; ARGS="--ship models/demo" to ship it.
+demo-train: build
+	$(CARGO_TARGET_DIR)/release/v1reel demo --train --run runs/demo-train $(ARGS)
 
 bench: setup
 	for bench in $(BENCHES); do cargo bench --locked --bench $$bench -- $(ARGS) || exit 1; done

@@ -17,6 +17,7 @@ mod integration {
     mod reconstruction_parity;
     mod recordings;
     mod resume;
+    mod shipped_ensemble;
     mod simulated_mouse;
     mod storage;
     pub mod support;

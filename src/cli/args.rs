@@ -289,6 +289,12 @@ pub struct DemoArgs {
     /// Folder to write to
     #[arg(long, value_name = "DIR", default_value = "runs/demo")]
     pub run: PathBuf,
+    /// Train the ensemble here, about half an hour on two cores, instead of taking the one that comes with v1reel
+    #[arg(long)]
+    pub train: bool,
+    /// Copy the trained members to where v1reel ships them from (for those who work on v1reel: models/demo)
+    #[arg(long, value_name = "DIR", requires = "train", hide = true)]
+    pub ship: Option<PathBuf>,
     /// End with one line of JSON: the score, the controls, the folder
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,7 @@ pub mod event_log;
 pub mod output;
 pub mod progress;
 pub mod session;
+pub mod shipped;
 mod signals;
 mod split;
 pub mod table;

@@ -81,7 +81,7 @@ mod tests {
         let hashes = lengths.iter().filter(|&&frames| frames <= letters.len());
         MoviePrint {
             frame_size: [2, 2],
-            hashes: hashes.map(|&frames| (frames, blake3::hash(letters[..frames].as_bytes()))).collect(),
+            hashes: hashes.map(|&frames| (frames, blake3::hash(&letters.as_bytes()[..frames]))).collect(),
         }
     }
 

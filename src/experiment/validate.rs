@@ -229,6 +229,9 @@ fn check_reconstruction(reconstruction: &ReconstructionConfig, clip: &ClipConfig
         ..,
         "a number",
     )?;
+    for sigma in reconstruction.gradient_sigma {
+        within("reconstruction.gradient_sigma", sigma, 0.0.., "0 or more on every axis")?;
+    }
     for sigma in reconstruction.filter_sigma {
         within("reconstruction.filter_sigma", sigma, 0.0.., "0 or more on every axis")?;
     }

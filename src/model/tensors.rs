@@ -66,6 +66,6 @@ impl ModuleVisitor for Collect {
 
 /// Says whether a part of a module is the variant of an enum, which names no tensor: which one it is follows
 /// from the encoder's settings.
-fn is_enum(container: &str) -> bool {
+pub(crate) fn is_enum(container: &str) -> bool {
     container.starts_with("Enum:")
 }

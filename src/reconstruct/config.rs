@@ -37,6 +37,10 @@ pub struct ReconstructionConfig {
     pub update_threshold: f32,
     /// Pixels whose transparency is at least this are scored and shown; grey elsewhere.
     pub evaluation_threshold: f32,
+    /// Gaussian filter of the gradient before it moves the movie: frames, pixels, pixels. Zero, as published,
+    /// leaves it alone; more has the movie form from coarse to fine, for single pixels move the encoder and not
+    /// the mouse.
+    pub gradient_sigma: [f64; 3],
     /// First frames left out of the result and its score.
     pub skip_frames: usize,
     /// Gaussian filter of the result: frames, pixels, pixels. Zero leaves an axis as it is.
@@ -56,6 +60,7 @@ impl Default for ReconstructionConfig {
             beta_2: 0.999,
             update_threshold: 0.5,
             evaluation_threshold: 1.0,
+            gradient_sigma: [0.0; 3],
             skip_frames: 30,
             filter_sigma: [0.5, 0.5, 0.5],
         }

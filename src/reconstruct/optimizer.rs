@@ -8,7 +8,7 @@ use super::config::ReconstructionConfig;
 use super::gradient::Problem;
 use super::update::Update;
 use crate::error::Result;
-use crate::metric::correlation;
+use crate::metric::{correlation, filter};
 use crate::model::Encoder;
 
 /// What an iteration found before it moved the movie.
@@ -35,6 +35,7 @@ pub struct Reconstructor<'a> {
     members: Vec<&'a Encoder>,
     problem: Problem,
     update: Update,
+    gradient_sigma: [f64; 3],
     movie: Array3<f32>,
     iteration: usize,
 }
@@ -57,6 +58,7 @@ impl<'a> Reconstructor<'a> {
             problem,
             movie: Array3::from_elem((frames, height, width), config.initial_grey),
             update: Update::new(config, mask, frames),
+            gradient_sigma: config.gradient_sigma,
             iteration: 0,
         }
     }
@@ -78,6 +80,7 @@ impl<'a> Reconstructor<'a> {
         }
         let response_correlation =
             correlation::response_correlation(predicted.t(), self.problem.responses.view());
+        let mean = filter::gaussian_filter(mean.view(), self.gradient_sigma);
         self.update.apply(&mut self.movie, &mean, self.iteration);
         let stats = StepStats { iteration: self.iteration, losses, response_correlation };
         self.iteration += 1;

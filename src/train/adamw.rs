@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::TrainConfig;
 use crate::model::checkpoint::{NamedTensor, Tensors};
+use crate::model::tensors;
 
 /// Flat tensors with their shapes, by name.
 pub type FlatTensors = BTreeMap<String, (Vec<usize>, Tensor<1>)>;
@@ -98,12 +99,16 @@ struct Mapper<'a> {
 }
 
 impl ModuleMapper for Mapper<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_string());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        if !tensors::is_enum(container) {
+            self.path.push(name.to_string());
+        }
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        if !tensors::is_enum(container) {
+            self.path.pop();
+        }
     }
 
     fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {

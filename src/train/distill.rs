@@ -149,7 +149,7 @@ mod tests {
         assert!((total - 1.0).abs() < 1e-6); // f32 weights
         assert_eq!(tensors::values(targets[0].responses.clone()), [1.0; 3 * 3 * 2], "recorded ones stay");
         // Mouse 1 has no response to the first sample: what the model says of it, computed alone.
-        let first = input.slice([0..1]);
+        let first = input.narrow(0, 0, 1);
         let expected = tensors::values(encoder(3, &device).forward(first, 1, &Pass::evaluation()));
         let filled = of(1).find(|target| target.samples.contains(&0)).unwrap();
         let found = tensors::values(filled.responses.clone());

@@ -10,8 +10,9 @@ use v1reel::seed;
 
 use super::support::{member_checkpoint, reference_array, relative_error};
 
-/// Both round, in different orders, through a deep network.
-const OUTPUT: f64 = 1e-5;
+/// Both round, in different orders, through a deep network of any shape: an untrained one of odd sizes magnifies
+/// rounding to 1.5e-5.
+const OUTPUT: f64 = 3e-5;
 /// Gradients gather more rounding; the reference asks for 1e-3 of their norm.
 const GRADIENT: f64 = 1e-4;
 

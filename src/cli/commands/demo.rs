@@ -6,18 +6,16 @@ use crate::cli::args::DemoArgs;
 use crate::cli::commands::train::Choice;
 use crate::cli::session::Session;
 use crate::cli::workspace::Workspace;
-use crate::cli::{commands, output};
+use crate::cli::{commands, output, shipped};
 use crate::error::{Error, Result};
 use crate::evaluate::table::mean;
+use crate::event::{Event, Observer};
 use crate::experiment::Layer;
 use crate::reconstruct::Condition;
 use crate::report::page::write_page;
 use crate::simulate::{SimulationConfig, simulate};
 
-/// The recipe of the demo's mouse.
-const RECIPE: &str = include_str!("../../../data/demo_mouse.toml");
-
-/// Simulates, trains, reconstructs, scores.
+/// Simulates; trains, or takes the ensemble that was trained ahead; reconstructs; scores.
 ///
 /// # Errors
 /// Whatever the stages return.
@@ -27,7 +25,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     let mouse = folder.join("mice").join("simulated");
     if !mouse.exists() {
         let recipe: SimulationConfig =
-            toml::from_str(RECIPE).map_err(|e| Error::Failed(format!("the demo's recipe: {e}")))?;
+            toml::from_str(shipped::MOUSE).map_err(|e| Error::Failed(format!("the demo's recipe: {e}")))?;
         simulate(&recipe, &mouse, session.observer())?;
     }
     let text = format!("name = \"demo\"\nrun = {folder:?}\n[data]\nmice = [{mouse:?}]\n");
@@ -35,7 +33,19 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     let workspace = Workspace::open(session.resolve(layers, "demo")?, session.memory())?;
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
-    commands::train::train(&workspace, &run, &Choice::all(&workspace))?;
+    if args.train {
+        commands::train::train(&workspace, &run, &Choice::all(&workspace))?;
+    } else {
+        shipped::install(&workspace.folder)?;
+        let message =
+            "the ensemble comes with v1reel: trained ahead on other trials of this simulated mouse; \
+                       `v1reel demo --train` trains it anew"
+                .into();
+        run.observer.emit(Event::Note { message });
+    }
+    if let Some(to) = &args.ship {
+        shipped::ship(&workspace.folder, to)?;
+    }
     let ensemble = workspace.ensemble()?;
     commands::mask::train(&workspace, &ensemble, &run)?;
     for condition in [Condition::Recorded, Condition::ShuffledNeurons] {
