@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ndarray::{Array2, Array3};
 
 use super::format::{hdf5, npy_tree};
-use super::trial::{Tier, Trial, TrialId};
+use super::trial::{Tier, Trial, TrialBuffer, TrialId};
 use crate::error::{Error, Result};
 
 /// Name of a mouse: the name of its folder, or of its file without the ending.
@@ -111,7 +111,7 @@ impl Mouse {
         let summary = self.trial(id)?;
         match &self.storage {
             Storage::NpyTree => npy_tree::read_trial(self, summary),
-            Storage::Hdf5(store) => store.read_frames(summary, &(0..summary.frames).collect::<Vec<_>>()),
+            Storage::Hdf5(store) => store.read_trial(summary),
         }
     }
 
@@ -119,11 +119,23 @@ impl Mouse {
     ///
     /// # Errors
     /// As [`Mouse::read_trial`], for the frames read; [`Error::Invalid`] for a frame after its end.
-    pub fn read_frames(&self, id: TrialId, frames: impl Iterator<Item = usize> + Clone) -> Result<Trial> {
+    pub fn read_frames(&self, id: TrialId, frames: impl Iterator<Item = usize>) -> Result<Trial> {
+        let mut buffer = TrialBuffer::default();
+        self.read_frames_over(id, frames, &mut buffer)?;
+        Ok(buffer.trial)
+    }
+
+    /// Does what [`Mouse::read_frames`] does, over another trial; after an error that is none any more.
+    pub(crate) fn read_frames_over(
+        &self,
+        id: TrialId,
+        frames: impl Iterator<Item = usize>,
+        buffer: &mut TrialBuffer,
+    ) -> Result<()> {
         let (summary, frames) = (self.trial(id)?, frames.collect::<Vec<_>>());
         match &self.storage {
-            Storage::NpyTree => npy_tree::read_frames(self, summary, &frames),
-            Storage::Hdf5(store) => store.read_frames(summary, &frames),
+            Storage::NpyTree => npy_tree::read_frames(self, summary, &frames, buffer),
+            Storage::Hdf5(store) => store.read_frames(summary, &frames, buffer),
         }
     }
 

@@ -11,6 +11,7 @@ use super::TRUTH_FILE;
 use super::config::SimulationConfig;
 use super::neuron::Neuron;
 use crate::data::TrialId;
+use crate::data::format::hdf5::{create_file, open_file};
 use crate::error::{Error, Result};
 
 /// Writes the truth about one mouse:
@@ -28,7 +29,7 @@ impl TruthWriter {
         let toml = toml::to_string(config)
             .map_err(|e| Error::Failed(format!("the settings can't be written as TOML: {e}")))?;
         let begin = || -> hdf5::Result<(hdf5::File, hdf5::Group)> {
-            let file = hdf5::File::create(path)?;
+            let file = create_file(path)?;
             for (name, text) in
                 [("seed", config.seed.as_str()), ("config", &toml), ("version", env!("CARGO_PKG_VERSION"))]
             {
@@ -76,7 +77,7 @@ impl Truth {
         if !path.exists() {
             return Ok(None);
         }
-        let file = hdf5::File::open(&path).map_err(|e| unreadable(&path, &e))?;
+        let file = open_file(&path).map_err(|e| unreadable(&path, &e))?;
         Ok(Some(Self { path, file }))
     }
 

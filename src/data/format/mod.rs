@@ -4,3 +4,4 @@ pub mod hdf5;
 pub mod npy_array;
 pub mod npy_header;
 pub mod npy_tree;
+mod values;

@@ -10,6 +10,10 @@ use memmap2::Mmap;
 use super::npy_header::{Element, Header};
 use crate::error::{Error, Result};
 
+/// Bytes of a large page, on most machines; smaller files are not worth it.
+#[cfg(target_os = "linux")]
+const LARGE_PAGE: usize = 2 << 20;
+
 /// A memory-mapped array of numbers or text.
 #[derive(Debug)]
 pub struct NpyArray {
@@ -137,7 +141,7 @@ impl NpyArray {
         }
     }
 
-    /// Appends the numbers at `frames` of every row, row after row.
+    /// Writes the numbers at `frames` of every row over `values`, row after row.
     ///
     /// # Panics
     /// When a frame is out of range, the array has not 2 or 3 axes, or its elements are text.
@@ -145,6 +149,10 @@ impl NpyArray {
         assert!(frames.iter().all(|&frame| frame < self.frames()), "frames in range");
         let data = &self.map[self.header.data_offset..];
         let in_rows = !self.header.fortran_order;
+        values.resize(self.rows * frames.len(), 0.0);
+        if frames.is_empty() {
+            return;
+        }
         match self.element() {
             // The type is looked at once, not for every number.
             Element::F4 if in_rows => gather_rows(data, self.frames(), frames, values, f32::from_le_bytes),
@@ -154,17 +162,23 @@ impl NpyArray {
             Element::Unsigned(1) if in_rows => {
                 gather_rows(data, self.frames(), frames, values, |[byte]: [u8; 1]| f32::from(byte));
             }
-            _ => values
-                .extend((0..self.rows).flat_map(|row| frames.iter().map(move |&frame| self.at(row, frame)))),
+            _ => {
+                for (row, values) in values.chunks_exact_mut(frames.len()).enumerate() {
+                    values.iter_mut().zip(frames).for_each(|(value, &frame)| *value = self.at(row, frame));
+                }
+            }
         }
     }
 
-    /// Asks for all pages at once: a clip touches nearly every one of a file whose rows are trials, and a page
-    /// fault each costs more than the reading.
-    pub fn fetch(&self) {
-        // Older kernels don't know it; the pages then come one by one.
+    /// Has the file read from its start in large pages, as a clip needs it: rows are time, so that it touches
+    /// nearly every small page, and to map those one by one costs three times what reading the values does.
+    pub fn will_read_all(&self) {
+        // Only advice, which not every kernel and file system takes.
         #[cfg(target_os = "linux")]
-        let _ = self.map.advise(memmap2::Advice::PopulateRead);
+        if self.map.len() >= LARGE_PAGE {
+            let _ = self.map.advise(memmap2::Advice::HugePage);
+            let _ = self.map.advise(memmap2::Advice::Sequential);
+        }
     }
 
     /// Reads a list of whole numbers.
@@ -227,20 +241,18 @@ impl NpyArray {
     }
 }
 
-/// Appends the numbers at `frames` of every row of `length` elements.
+/// Writes the numbers at `frames` of every row of `length` elements.
 #[inline]
 fn gather_rows<const N: usize>(
     data: &[u8],
     length: usize,
     frames: &[usize],
-    values: &mut Vec<f32>,
+    values: &mut [f32],
     number: impl Fn([u8; N]) -> f32,
 ) {
-    // No row is empty: a frame of it is asked for, or nothing is.
-    for row in data.chunks_exact((length * N).max(1)) {
-        values.extend(
-            frames.iter().map(|&frame| number(row[frame * N..(frame + 1) * N].try_into().expect("N bytes"))),
-        );
+    let (elements, _) = data.as_chunks::<N>();
+    for (row, values) in elements.chunks_exact(length).zip(values.chunks_exact_mut(frames.len())) {
+        values.iter_mut().zip(frames).for_each(|(value, &frame)| *value = number(row[frame]));
     }
 }
 

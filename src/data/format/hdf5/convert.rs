@@ -7,6 +7,7 @@ use std::str::FromStr;
 use hdf5::{File, H5Type};
 use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn};
 
+use super::file::unlocked;
 use super::{COORDINATES, FORMAT, FRAMES, TIERS, Text, UNIT_IDS, dataset};
 use crate::atomic;
 use crate::data::format::npy_array::NpyArray;
@@ -39,7 +40,7 @@ pub fn convert(mouse: &Mouse, out: &Path, compress: bool, mut progress: impl FnM
     }
     atomic::write_file(out, |path| {
         // The newest form keeps a checksum of all but the data.
-        let file = File::with_options().with_fapl(|access| access.libver_latest()).create(path);
+        let file = unlocked().with_fapl(|access| access.libver_latest()).create(path);
         let writer = Writer { path: out, file: file.map_err(|e| failed(out, &e))?, compress };
         writer.meta(mouse)?;
         for summary in &mouse.trials {

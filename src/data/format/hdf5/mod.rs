@@ -14,6 +14,7 @@
 //! slow axis, unlike there.
 
 mod convert;
+mod file;
 mod reader;
 mod store;
 
@@ -23,6 +24,7 @@ use super::npy_tree::Array;
 use crate::data::trial::TrialId;
 
 pub use convert::convert;
+pub use file::{create_file, open_file};
 pub(crate) use reader::open;
 pub(crate) use store::Store;
 
