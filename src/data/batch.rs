@@ -97,7 +97,8 @@ impl Loader {
             )));
         }
         let mice = mice.into_iter().map(|m| MouseSource::new(m, &config)).collect::<Result<_>>()?;
-        Ok(Self { source: Arc::new(Source { mice, config, channels, spare: Spare::default() }) })
+        let spare = Spare::new(config.batch_size);
+        Ok(Self { source: Arc::new(Source { mice, config, channels, spare }) })
     }
 
     /// Takes a batch back that is not needed any more: a later one uses its memory.

@@ -136,6 +136,37 @@ fn what_is_no_mouse_is_refused_by_name() {
     assert!(error.contains("foreign.h5") && error.contains("not of a mouse"), "{error}");
 }
 
+/// Opens a file of ours to damage it; without locks, which processes that other tests start would inherit.
+fn open_to_change(file: &Path) -> hdf5::File {
+    hdf5::File::with_options().with_fapl(|access| access.file_locking(false)).open_rw(file).unwrap()
+}
+
+#[test]
+fn a_file_that_somebody_locked_is_read_all_the_same() {
+    let (_folder, root) = write_mouse([2, 2], true);
+    let file = converted(&root, false);
+    let locked = fs::File::open(&file).unwrap();
+    // The lock that HDF5 takes to write.
+    locked.lock().unwrap();
+    assert_same(&root, &file);
+}
+
+#[test]
+fn data_in_another_file_is_refused() {
+    let (_folder, root) = write_mouse([2, 2], true);
+    let file = converted(&root, false);
+    let secret = root.with_file_name("secret");
+    fs::write(&secret, vec![0; 4 * (FRAMES - 3) * NEURONS]).unwrap();
+    let h5 = open_to_change(&file);
+    h5.unlink("data/responses/1").unwrap();
+    let size = fs::metadata(&secret).unwrap().len() as usize;
+    let builder = h5.new_dataset::<f32>().external(secret.to_str().unwrap(), 0, size);
+    builder.shape((FRAMES - 3, NEURONS)).create("data/responses/1").unwrap();
+    h5.close().unwrap();
+    let error = Mouse::open(&file).unwrap_err().to_string();
+    assert!(error.contains("mouse_a.h5") && error.contains("data/responses/1"), "{error}");
+}
+
 #[test]
 fn sizes_that_lie_are_refused_before_anything_is_allocated() {
     for (name, compress) in
@@ -143,8 +174,7 @@ fn sizes_that_lie_are_refused_before_anything_is_allocated() {
     {
         let (_folder, root) = write_mouse([2, 2], true);
         let file = converted(&root, compress);
-        let h5 =
-            hdf5::File::with_options().with_fapl(|access| access.file_locking(false)).open_rw(&file).unwrap();
+        let h5 = open_to_change(&file);
         h5.unlink(name).unwrap();
         // Never written, so that it takes no room.
         let huge = h5.new_dataset::<f32>();

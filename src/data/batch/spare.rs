@@ -21,14 +21,24 @@ pub(super) struct Workbench {
 }
 
 /// Memory that is not in use: no more than two batches and a workbench a thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Spare {
+    batch_size: usize,
     inputs: Mutex<Vec<Vec<f32>>>,
     responses: Mutex<Vec<Array2<f32>>>,
     workbenches: Mutex<Vec<Workbench>>,
 }
 
 impl Spare {
+    pub(super) fn new(batch_size: usize) -> Self {
+        Self {
+            batch_size,
+            inputs: Mutex::default(),
+            responses: Mutex::default(),
+            workbenches: Mutex::default(),
+        }
+    }
+
     /// Takes memory for `values` of any values.
     pub(super) fn inputs(&self, values: usize) -> Vec<f32> {
         let mut inputs = lock(&self.inputs).pop().unwrap_or_default();
@@ -44,10 +54,11 @@ impl Spare {
     /// Keeps the memory of a batch, unless there is enough.
     pub(super) fn keep(&self, batch: Batch) {
         let mut inputs = lock(&self.inputs);
-        if inputs.len() < BATCHES {
-            inputs.push(batch.inputs.into_raw_vec_and_offset().0);
-            lock(&self.responses).extend(batch.responses);
-        }
+        inputs.push(batch.inputs.into_raw_vec_and_offset().0);
+        inputs.truncate(BATCHES);
+        let mut responses = lock(&self.responses);
+        responses.extend(batch.responses);
+        responses.truncate(self.batch_size.saturating_mul(BATCHES));
     }
 
     /// Lends a workbench.

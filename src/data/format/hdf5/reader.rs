@@ -201,9 +201,14 @@ impl Opening<'_> {
         let bytes = [frames, size[0] as u64, size[1] as u64, if is_u8 { 1 } else { 4 }];
         let bytes = bytes.iter().try_fold(1u64, |product, &factor| product.checked_mul(factor));
         let offset = if set.is_chunked() { None } else { set.offset() };
-        let room = match offset {
-            Some(offset) => self.length.checked_sub(offset),
-            None => set.storage_size().min(self.length).checked_mul(MOST_COMPRESSED),
+        let room = match (offset, set.chunk()) {
+            (Some(offset), _) => self.length.checked_sub(offset),
+            // HDF5 makes room for a whole chunk, however little of it is used.
+            (None, Some(chunk)) if chunk.iter().zip(set.shape()).all(|(&part, whole)| part <= whole) => {
+                set.storage_size().min(self.length).checked_mul(MOST_COMPRESSED)
+            }
+            // Data that lies in another file, for one.
+            _ => return Err(self.invalid(format!("{name} is stored in a way that is not read"))),
         };
         match (bytes, room) {
             (Some(bytes), Some(room)) if bytes <= room && usize::try_from(bytes).is_ok() => {}
