@@ -30,9 +30,8 @@ demo: build
 build: setup
 	cargo build --release --locked --bins --tests
 
-# HDF5 locks its files, and processes that other tests start inherit them: a file could stay locked after it was closed.
 test: setup
-	HDF5_USE_FILE_LOCKING=FALSE cargo test --release --locked
+	cargo test --release --locked
 
 # Trains the demo's ensemble anew, about half an hour on two cores; ARGS="--ship models/demo" to ship it.
 demo-train: build

@@ -20,6 +20,7 @@ mod integration {
     mod shipped_ensemble;
     mod simulated_mouse;
     mod stem_statistics;
+    mod storage;
     pub mod support;
     mod training_parity;
     mod validation;

@@ -57,6 +57,8 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Show what is in a recording: neurons, trials, tiers, frames, behavior
     Inspect(InspectArgs),
+    /// Look after recordings: store them in one file
+    Data(DataArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out
     Train(TrainArgs),
     /// Score how well the models predict responses to held-out movies: of single trials, of the mean over a
@@ -168,6 +170,40 @@ pub struct InspectArgs {
     /// Print one line of JSON instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `data`.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// The commands of `data`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DataCommand {
+    /// Write a mouse of .npy files to one HDF5 file, from which clips are read faster
+    Convert(ConvertArgs),
+}
+
+/// Arguments of `data convert`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Every command takes the file wherever it takes a folder. The mouse is named by the file: keep \
+    the folder's name to draw the same clips. Values are kept as v1reel reads them: movies of whole numbers as \
+    bytes, all else as floats of 4 bytes; the NaN after a trial's end is left out."
+)]
+pub struct ConvertArgs {
+    /// Folder of the mouse
+    #[arg(value_name = "MOUSE")]
+    pub mouse: PathBuf,
+    /// The file to write
+    #[arg(value_name = "OUT.h5")]
+    pub out: PathBuf,
+    /// Compress without loss: smaller, but slower to read
+    #[arg(long)]
+    pub compress: bool,
 }
 
 /// Arguments of `validate`.

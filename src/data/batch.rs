@@ -16,9 +16,12 @@ use super::clip::{Clip, ClipConfig, ClipSampler};
 use super::cutmix::{Region, cutmix};
 use super::input::{Geometry, Padding};
 use super::mouse::Mouse;
-use super::trial::{Trial, TrialId};
+use super::trial::{Trial, TrialBuffer, TrialId};
 use crate::error::{Error, Result};
 use crate::seed;
+use spare::{Spare, Workbench};
+
+mod spare;
 
 /// Clips that the encoder is trained on at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +97,13 @@ impl Loader {
             )));
         }
         let mice = mice.into_iter().map(|m| MouseSource::new(m, &config)).collect::<Result<_>>()?;
-        Ok(Self { source: Arc::new(Source { mice, config, channels }) })
+        let spare = Spare::new(config.batch_size);
+        Ok(Self { source: Arc::new(Source { mice, config, channels, spare }) })
+    }
+
+    /// Takes a batch back that is not needed any more: a later one uses its memory.
+    pub fn recycle(&self, batch: Batch) {
+        self.source.spare.keep(batch);
     }
 
     /// Counts the batches of an epoch.
@@ -169,11 +178,11 @@ impl MouseSource {
         Ok(Self { mouse, sampler, geometry })
     }
 
-    fn read(&self, clip: Clip) -> Result<Trial> {
-        let mut trial = self.mouse.read_frames(clip.trial, self.sampler.config().frames(clip.first))?;
+    fn read<'a>(&self, clip: Clip, buffer: &'a mut TrialBuffer) -> Result<&'a mut Trial> {
+        self.mouse.read_frames_over(clip.trial, self.sampler.config().frames(clip.first), buffer)?;
         // For training only: deconvolution leaves small negative values that a Poisson loss can't take.
-        trial.responses.mapv_inplace(|response| response.max(0.0));
-        Ok(trial)
+        buffer.trial.responses.mapv_inplace(|response| response.max(0.0));
+        Ok(&mut buffer.trial)
     }
 }
 
@@ -189,6 +198,7 @@ struct Source {
     mice: Vec<MouseSource>,
     config: LoaderConfig,
     channels: usize,
+    spare: Spare,
 }
 
 impl Source {
@@ -208,12 +218,16 @@ impl Source {
 
     fn batch(&self, epoch: usize, samples: &[Sample]) -> Result<Batch> {
         let [height, width] = self.config.input_size;
-        let mut inputs = Array5::zeros((samples.len(), self.channels, self.config.clip.size, height, width));
+        let shape = [samples.len(), self.channels, self.config.clip.size, height, width];
+        let inputs = self.spare.inputs(shape.iter().product());
+        let mut inputs = Array5::from_shape_vec(shape, inputs).expect("as many values as the shape has");
         let responses = inputs
             .axis_iter_mut(Axis(0))
             .into_par_iter()
             .zip(samples)
-            .map(|(input, &sample)| self.prepare(epoch, sample, input))
+            .map(|(input, &sample)| {
+                self.spare.with_workbench(|bench| self.prepare(epoch, sample, input, bench))
+            })
             .collect::<Result<_>>()?;
         Ok(Batch { inputs, mouse: samples.iter().map(|sample| sample.mouse).collect(), responses })
     }
@@ -224,18 +238,24 @@ impl Source {
         epoch: usize,
         sample: Sample,
         mut input: ArrayViewMut4<'_, f32>,
+        bench: &mut Workbench,
     ) -> Result<Array2<f32>> {
         let source = &self.mice[sample.mouse];
         let parts = [self.config.member, epoch, sample.number].map(|part| part.to_string());
         let parts = [&parts[0], &parts[1], &parts[2], &source.mouse.id.0].map(String::as_str);
         let mut rng = seed::stream(&self.config.seed, "clip", &parts);
-        let trial = source.read(source.sampler.draw(&mut rng))?;
-        source.geometry.fill_encoder_input(&trial, input.view_mut());
-        let mut responses = trial.responses;
+        bench.clip.trial.responses = self.spare.responses();
+        let trial = source.read(source.sampler.draw(&mut rng), &mut bench.clip)?;
+        source.geometry.fill_encoder_input(trial, input.view_mut());
+        let mut responses = std::mem::take(&mut trial.responses);
         let mut rng = seed::stream(&self.config.seed, "cutmix", &parts);
         if rng.random_bool(self.config.cutmix_probability) {
-            let partner = source.read(source.sampler.draw(&mut rng))?;
-            let other: Array4<f32> = source.geometry.encoder_input(&partner);
+            let partner = source.read(source.sampler.draw(&mut rng), &mut bench.partner)?;
+            let other = &mut bench.partner_input;
+            if other.dim() != input.dim() {
+                *other = Array4::zeros(input.dim());
+            }
+            source.geometry.fill_encoder_input(partner, other.view_mut());
             let region = Region::draw(self.config.input_size, &mut rng);
             cutmix(&region, (input, responses.view_mut()), (other.view(), partner.responses.view()));
         }

@@ -122,8 +122,10 @@ impl Geometry {
     /// Writes [`Geometry::encoder_input`] over `input`, whatever it held.
     pub(super) fn fill_encoder_input(&self, trial: &Trial, mut input: ArrayViewMut4<'_, f32>) {
         let mut movie = input.index_axis_mut(Axis(0), 0);
-        movie.fill(0.0);
-        movie.slice_mut(s![.., self.rows(), self.columns()]).assign(&trial.movie);
+        for (mut frame, pixels) in movie.outer_iter_mut().zip(trial.movie.outer_iter()) {
+            frame.fill(0.0);
+            frame.slice_mut(s![self.rows(), self.columns()]).assign(&pixels);
+        }
         let rows = trial.behavior.outer_iter().chain(trial.pupil_center.outer_iter());
         for (row, mut channel) in rows.zip(input.outer_iter_mut().skip(1)) {
             for (&value, mut frame) in row.iter().zip(channel.outer_iter_mut()) {

@@ -1,14 +1,15 @@
 //! One recorded animal and session: neurons and trials.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
-use super::format::npy_tree;
-use super::trial::{Tier, Trial, TrialId};
+use super::format::{hdf5, npy_tree};
+use super::trial::{Tier, Trial, TrialBuffer, TrialId};
 use crate::error::{Error, Result};
 
-/// Name of a mouse: its folder name.
+/// Name of a mouse: the name of its folder, or of its file without the ending.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct MouseId(pub String);
 
@@ -31,13 +32,24 @@ pub struct TrialSummary {
     pub withheld: bool,
 }
 
+/// What a mouse is stored as.
+#[derive(Debug, Clone)]
+pub(crate) enum Storage {
+    /// A folder of `.npy` files.
+    NpyTree,
+    /// One HDF5 file.
+    Hdf5(Arc<hdf5::Store>),
+}
+
 /// A mouse whose files were found and whose shapes agree; trials are read on demand.
 #[derive(Debug, Clone)]
 pub struct Mouse {
-    /// Its folder name.
+    /// The name of its folder, or of its file without the ending.
     pub id: MouseId,
-    /// Its folder.
+    /// Its folder or file.
     pub root: PathBuf,
+    /// How the data lies there.
+    pub(crate) storage: Storage,
     /// Number of recorded neurons, at least 1.
     pub neurons: usize,
     /// Height and width of its movies in pixels.
@@ -55,7 +67,8 @@ pub struct Mouse {
 }
 
 impl Mouse {
-    /// Opens the mouse in a folder: finds its trials and checks that their files fit each other.
+    /// Opens the mouse in a folder or in one HDF5 file: finds its trials and checks that their arrays fit
+    /// each other.
     ///
     /// The data itself is read and checked later, trial by trial.
     ///
@@ -63,7 +76,8 @@ impl Mouse {
     /// [`Error::Invalid`] naming the file at fault, what was found, what was expected and what to do:
     /// not a mouse folder, no neurons, a missing or broken file, trials or tiers that don't fit.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        npy_tree::open(path.as_ref())
+        let path = path.as_ref();
+        if path.is_file() { hdf5::open(path) } else { npy_tree::open(path) }
     }
 
     /// Counts the channels of the encoder's input: the movie and the behavioral rows.
@@ -94,15 +108,35 @@ impl Mouse {
     /// [`Error::Usage`] when there is no such trial; [`Error::Invalid`] when a value of its valid part
     /// is not a number, some row ends later than the rest, or its responses are withheld.
     pub fn read_trial(&self, id: TrialId) -> Result<Trial> {
-        npy_tree::read_trial(self, self.trial(id)?)
+        let summary = self.trial(id)?;
+        match &self.storage {
+            Storage::NpyTree => npy_tree::read_trial(self, summary),
+            Storage::Hdf5(store) => store.read_trial(summary),
+        }
     }
 
-    /// Reads only the listed frames of a trial, as a clip needs them, from memory-mapped files.
+    /// Reads only the listed frames of a trial, as a clip needs them, and not the rest of it.
     ///
     /// # Errors
     /// As [`Mouse::read_trial`], for the frames read; [`Error::Invalid`] for a frame after its end.
-    pub fn read_frames(&self, id: TrialId, frames: impl Iterator<Item = usize> + Clone) -> Result<Trial> {
-        npy_tree::read_frames(self, self.trial(id)?, &frames.collect::<Vec<_>>())
+    pub fn read_frames(&self, id: TrialId, frames: impl Iterator<Item = usize>) -> Result<Trial> {
+        let mut buffer = TrialBuffer::default();
+        self.read_frames_over(id, frames, &mut buffer)?;
+        Ok(buffer.trial)
+    }
+
+    /// Does what [`Mouse::read_frames`] does, over another trial; after an error that is none any more.
+    pub(crate) fn read_frames_over(
+        &self,
+        id: TrialId,
+        frames: impl Iterator<Item = usize>,
+        buffer: &mut TrialBuffer,
+    ) -> Result<()> {
+        let (summary, frames) = (self.trial(id)?, frames.collect::<Vec<_>>());
+        match &self.storage {
+            Storage::NpyTree => npy_tree::read_frames(self, summary, &frames, buffer),
+            Storage::Hdf5(store) => store.read_frames(summary, &frames, buffer),
+        }
     }
 
     /// Reads the movie of a trial: `[frame, height, width]`. It is there also when the responses are
@@ -112,6 +146,10 @@ impl Mouse {
     /// As [`Mouse::read_trial`], for the movie alone.
     pub fn read_movie(&self, id: TrialId) -> Result<Array3<f32>> {
         let summary = self.trial(id)?;
-        npy_tree::read_movie(self, summary, &(0..summary.frames).collect::<Vec<_>>())
+        let frames: Vec<usize> = (0..summary.frames).collect();
+        match &self.storage {
+            Storage::NpyTree => npy_tree::read_movie(self, summary, &frames),
+            Storage::Hdf5(store) => store.read_movie(summary, &frames),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! One presentation: movie, responses, behavior and pupil center, aligned at one frame rate.
 
-use ndarray::{Array2, Array3};
+use ndarray::{Array, Array2, Array3, Dimension};
 
 /// Number of a trial: the `N` of `N.npy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -49,4 +49,27 @@ impl Trial {
     pub fn frames(&self) -> usize {
         self.responses.ncols()
     }
+}
+
+/// A trial that is read over and over into the same memory: fresh memory costs more than what is read into it.
+#[derive(Debug)]
+pub(crate) struct TrialBuffer {
+    pub(crate) trial: Trial,
+    /// Values in the order that they are stored in.
+    pub(super) stored: Vec<f32>,
+}
+
+impl Default for TrialBuffer {
+    fn default() -> Self {
+        let rows = || Array2::zeros((0, 0));
+        let movie = Array3::zeros((0, 0, 0));
+        let trial =
+            Trial { id: TrialId(0), movie, responses: rows(), behavior: rows(), pupil_center: rows() };
+        Self { trial, stored: Vec::new() }
+    }
+}
+
+/// Takes the memory of an array, to put another one there.
+pub(super) fn memory<D: Dimension>(array: &mut Array<f32, D>) -> Vec<f32> {
+    std::mem::take(array).into_raw_vec_and_offset().0
 }

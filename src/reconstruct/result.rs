@@ -8,6 +8,7 @@ use hdf5::{File, H5Type};
 use ndarray::{Array1, Array2, Array3, ArrayView, Dimension};
 
 use crate::atomic;
+use crate::data::format::hdf5::{create_file, open_file};
 use crate::error::{Error, Result};
 
 /// One member's raw movie, kept so that a killed run need not make it again.
@@ -140,7 +141,7 @@ impl Reconstruction {
 fn write_file(path: &Path, fill: impl FnOnce(&File) -> hdf5::Result<()>) -> Result<()> {
     atomic::write_file(path, |temporary| {
         let write = || -> hdf5::Result<()> {
-            let file = File::create(temporary)?;
+            let file = create_file(temporary)?;
             fill(&file)?;
             file.close()
         };
@@ -149,7 +150,7 @@ fn write_file(path: &Path, fill: impl FnOnce(&File) -> hdf5::Result<()>) -> Resu
 }
 
 fn read_file<T>(path: &Path, take: impl FnOnce(&File) -> hdf5::Result<T>) -> Result<T> {
-    let read = || take(&File::open(path)?);
+    let read = || take(&open_file(path)?);
     read().map_err(|e| {
         Error::invalid(path, format!("is no reconstruction, or damaged: {e}; delete it and run again"))
     })

@@ -25,7 +25,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 pub use config::{MovieSource, SimulationConfig};
-pub use truth::Truth;
+pub use truth::{Truth, truth_file};
 
 use self::behavior::{Animal, Behavior};
 use self::movie::MovieGenerator;

@@ -11,6 +11,7 @@ use super::TRUTH_FILE;
 use super::config::SimulationConfig;
 use super::neuron::Neuron;
 use crate::data::TrialId;
+use crate::data::format::hdf5::{create_file, open_file};
 use crate::error::{Error, Result};
 
 /// Writes the truth about one mouse:
@@ -28,7 +29,7 @@ impl TruthWriter {
         let toml = toml::to_string(config)
             .map_err(|e| Error::Failed(format!("the settings can't be written as TOML: {e}")))?;
         let begin = || -> hdf5::Result<(hdf5::File, hdf5::Group)> {
-            let file = hdf5::File::create(path)?;
+            let file = create_file(path)?;
             for (name, text) in
                 [("seed", config.seed.as_str()), ("config", &toml), ("version", env!("CARGO_PKG_VERSION"))]
             {
@@ -67,16 +68,16 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Opens the truth about the mouse in a folder; `None` when that mouse is none of ours.
+    /// Opens the truth about a mouse, in its folder or beside its file; `None` when it is none of ours.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the file can't be opened as HDF5.
     pub fn open(mouse: &Path) -> Result<Option<Self>> {
-        let path = mouse.join(TRUTH_FILE);
+        let path = truth_file(mouse);
         if !path.exists() {
             return Ok(None);
         }
-        let file = hdf5::File::open(&path).map_err(|e| unreadable(&path, &e))?;
+        let file = open_file(&path).map_err(|e| unreadable(&path, &e))?;
         Ok(Some(Self { path, file }))
     }
 
@@ -88,6 +89,15 @@ impl Truth {
     pub fn expected(&self, id: TrialId) -> Result<Array2<f32>> {
         let read = || self.file.dataset(&format!("expected/{id}"))?.read();
         read().map_err(|e| unreadable(&self.path, &e))
+    }
+}
+
+/// Says where the truth about a mouse is: in its folder, or beside its file as `NAME.truth.h5`.
+pub fn truth_file(mouse: &Path) -> PathBuf {
+    if mouse.extension().is_some_and(|extension| extension == "h5") && !mouse.is_dir() {
+        mouse.with_extension(TRUTH_FILE)
+    } else {
+        mouse.join(TRUTH_FILE)
     }
 }
 

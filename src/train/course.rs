@@ -133,7 +133,9 @@ impl<'a> Course<'a> {
     }
 
     fn step(&mut self, batch: Batch) -> Result<()> {
-        let batch = self.teacher.fill(training_batch(batch, &self.runtime.device));
+        let on_device = training_batch(&batch, &self.runtime.device);
+        self.loader.recycle(batch);
+        let batch = self.teacher.fill(on_device);
         let stats = self.trainer.step(batch);
         self.losses.push(stats.loss);
         self.batch += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::{ArrayBase, Data, Dimension};
+use ndarray::{Array, Dimension};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint;
@@ -173,7 +173,7 @@ impl MemberPlan<'_> {
 }
 
 /// Puts a batch on the device, sorted by mouse; every sample weighs the same.
-pub fn training_batch(batch: Batch, device: &Device) -> TrainingBatch {
+pub fn training_batch(batch: &Batch, device: &Device) -> TrainingBatch {
     let weight = 1.0 / batch.mouse.len() as f32;
     let mut mice = batch.mouse.clone();
     mice.sort_unstable();
@@ -183,20 +183,18 @@ pub fn training_batch(batch: Batch, device: &Device) -> TrainingBatch {
         .map(|mouse| {
             let samples: Vec<usize> = (0..batch.mouse.len()).filter(|&k| batch.mouse[k] == mouse).collect();
             let (neurons, time) = batch.responses[samples[0]].dim();
-            let values: Vec<f32> = samples.iter().flat_map(|&k| batch.responses[k].iter().copied()).collect();
+            let values = samples.iter().map(|&k| slice(&batch.responses[k])).collect::<Vec<_>>().concat();
             let data = TensorData::new(values, [samples.len(), neurons, time]);
             let responses = Tensor::from_data(data, device);
             Targets { mouse, weights: vec![weight; samples.len()], samples, responses }
         })
         .collect();
-    TrainingBatch { input: tensor(&batch.inputs, device), targets }
+    let data = TensorData::new(slice(&batch.inputs).to_vec(), batch.inputs.shape());
+    TrainingBatch { input: Tensor::from_data(data, device), targets }
 }
 
-fn tensor<const N: usize, S: Data<Elem = f32>, D: Dimension>(
-    array: &ArrayBase<S, D>,
-    device: &Device,
-) -> Tensor<N> {
-    Tensor::from_data(TensorData::new(array.iter().copied().collect::<Vec<f32>>(), array.shape()), device)
+fn slice<D: Dimension>(array: &Array<f32, D>) -> &[f32] {
+    array.as_slice().expect("batches are in C order")
 }
 
 /// Reads a member's `metrics.csv`.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2, Axis};
+use v1reel::data::format::hdf5::open_file;
 use v1reel::data::{Mouse, TrialId};
 use v1reel::event::Silent;
 use v1reel::metric::correlation;
@@ -43,21 +44,11 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 }
 
 fn truth(mouse: &Path, trial: u32) -> Array2<f32> {
-    hdf5::File::open(mouse.join(TRUTH_FILE))
-        .unwrap()
-        .dataset(&format!("expected/{trial}"))
-        .unwrap()
-        .read()
-        .unwrap()
+    open_file(&mouse.join(TRUTH_FILE)).unwrap().dataset(&format!("expected/{trial}")).unwrap().read().unwrap()
 }
 
 fn parameter(mouse: &Path, name: &str) -> Array1<f32> {
-    hdf5::File::open(mouse.join(TRUTH_FILE))
-        .unwrap()
-        .dataset(&format!("neurons/{name}"))
-        .unwrap()
-        .read()
-        .unwrap()
+    open_file(&mouse.join(TRUTH_FILE)).unwrap().dataset(&format!("neurons/{name}")).unwrap().read().unwrap()
 }
 
 fn mean(values: &[f64]) -> f64 {

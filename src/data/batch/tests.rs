@@ -138,6 +138,25 @@ fn a_dropped_epoch_leaves_the_loader_usable() {
 }
 
 #[test]
+fn recycled_memory_changes_nothing_and_does_not_pile_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = loader(&folder, 0.5);
+    let expected = collect(loader.epoch(1));
+    for round in 0..3 {
+        for (batch, expected) in loader.epoch(1).zip(&expected) {
+            let batch = batch.unwrap();
+            assert_eq!(&batch, expected, "round {round}");
+            // Somebody else's memory is not hoarded either.
+            loader.recycle(batch.clone());
+            loader.recycle(batch);
+        }
+        let [inputs, responses, workbenches] = loader.source.spare.counts();
+        assert!(inputs <= 2 && workbenches <= rayon::current_num_threads(), "{inputs}, {workbenches}");
+        assert!(responses <= 8, "{responses}: of two batches of 4");
+    }
+}
+
+#[test]
 fn a_broken_trial_ends_the_epoch_with_its_error() {
     let folder = tempfile::tempdir().unwrap();
     let loader = loader(&folder, 0.0);

@@ -1,5 +1,7 @@
 //! Storage formats of recordings.
 
+pub mod hdf5;
 pub mod npy_array;
 pub mod npy_header;
 pub mod npy_tree;
+mod values;

@@ -10,6 +10,10 @@ use memmap2::Mmap;
 use super::npy_header::{Element, Header};
 use crate::error::{Error, Result};
 
+/// Bytes of a large page, on most machines; smaller files are not worth it.
+#[cfg(target_os = "linux")]
+const LARGE_PAGE: usize = 2 << 20;
+
 /// A memory-mapped array of numbers or text.
 #[derive(Debug)]
 pub struct NpyArray {
@@ -137,6 +141,46 @@ impl NpyArray {
         }
     }
 
+    /// Writes the numbers at `frames` of every row over `values`, row after row.
+    ///
+    /// # Panics
+    /// When a frame is out of range, the array has not 2 or 3 axes, or its elements are text.
+    pub fn gather(&self, frames: &[usize], values: &mut Vec<f32>) {
+        assert!(frames.iter().all(|&frame| frame < self.frames()), "frames in range");
+        let data = &self.map[self.header.data_offset..];
+        let in_rows = !self.header.fortran_order;
+        values.resize(self.rows * frames.len(), 0.0);
+        if frames.is_empty() {
+            return;
+        }
+        match self.element() {
+            // The type is looked at once, not for every number.
+            Element::F4 if in_rows => gather_rows(data, self.frames(), frames, values, f32::from_le_bytes),
+            Element::F8 if in_rows => {
+                gather_rows(data, self.frames(), frames, values, |bytes| f64::from_le_bytes(bytes) as f32);
+            }
+            Element::Unsigned(1) if in_rows => {
+                gather_rows(data, self.frames(), frames, values, |[byte]: [u8; 1]| f32::from(byte));
+            }
+            _ => {
+                for (row, values) in values.chunks_exact_mut(frames.len()).enumerate() {
+                    values.iter_mut().zip(frames).for_each(|(value, &frame)| *value = self.at(row, frame));
+                }
+            }
+        }
+    }
+
+    /// Has the file read from its start in large pages, as a clip needs it: rows are time, so that it touches
+    /// nearly every small page, and to map those one by one costs three times what reading the values does.
+    pub fn will_read_all(&self) {
+        // Only advice, which not every kernel and file system takes.
+        #[cfg(target_os = "linux")]
+        if self.map.len() >= LARGE_PAGE {
+            let _ = self.map.advise(memmap2::Advice::HugePage);
+            let _ = self.map.advise(memmap2::Advice::Sequential);
+        }
+    }
+
     /// Reads a list of whole numbers.
     ///
     /// # Errors
@@ -194,6 +238,21 @@ impl NpyArray {
             Element::Unsigned(8) | Element::Signed(8) => i64::from_le_bytes(self.bytes(flat)),
             other => panic!("'{other}' is no number"),
         }
+    }
+}
+
+/// Writes the numbers at `frames` of every row of `length` elements.
+#[inline]
+fn gather_rows<const N: usize>(
+    data: &[u8],
+    length: usize,
+    frames: &[usize],
+    values: &mut [f32],
+    number: impl Fn([u8; N]) -> f32,
+) {
+    let (elements, _) = data.as_chunks::<N>();
+    for (row, values) in elements.chunks_exact(length).zip(values.chunks_exact_mut(frames.len())) {
+        values.iter_mut().zip(frames).for_each(|(value, &frame)| *value = number(row[frame]));
     }
 }
 

@@ -4,45 +4,70 @@ use ndarray::{Array2, Array3};
 
 use super::Array;
 use crate::data::format::npy_array::NpyArray;
+use crate::data::format::values::{first_not_finite, transpose};
 use crate::data::mouse::{Mouse, TrialSummary};
-use crate::data::trial::Trial;
+use crate::data::trial::{Trial, TrialBuffer, memory};
 use crate::error::{Error, Result};
 
 /// Reads the valid part of a trial, and checks that nothing follows it.
 pub(crate) fn read_trial(mouse: &Mouse, summary: &TrialSummary) -> Result<Trial> {
     let frames: Vec<usize> = (0..summary.frames).collect();
-    let trial = read_frames(mouse, summary, &frames)?;
+    let mut buffer = TrialBuffer::default();
+    read_frames(mouse, summary, &frames, &mut buffer)?;
     for array in Array::ALL {
         if let Some(map) = open(mouse, array, summary)? {
             check_tail(&map, array, summary)?;
         }
     }
-    Ok(trial)
+    Ok(buffer.trial)
 }
 
-/// Reads the listed frames of a trial.
-pub(crate) fn read_frames(mouse: &Mouse, summary: &TrialSummary, frames: &[usize]) -> Result<Trial> {
+/// Reads the listed frames of a trial over another one.
+pub(crate) fn read_frames(
+    mouse: &Mouse,
+    summary: &TrialSummary,
+    frames: &[usize],
+    buffer: &mut TrialBuffer,
+) -> Result<()> {
     if summary.withheld {
         return Err(Error::invalid(
             Array::Responses.file(&mouse.root, summary.id),
             format!("trial {} ({:?}) has no responses: they are withheld", summary.id, summary.tier.0),
         ));
     }
-    Ok(Trial {
-        id: summary.id,
-        movie: read_movie(mouse, summary, frames)?,
-        responses: gather(mouse, Array::Responses, summary, frames)?,
-        behavior: gather(mouse, Array::Behavior, summary, frames)?,
-        pupil_center: gather(mouse, Array::PupilCenter, summary, frames)?,
-    })
+    let TrialBuffer { trial, stored } = buffer;
+    trial.id = summary.id;
+    gather_movie(mouse, summary, frames, stored, &mut trial.movie)?;
+    for (array, rows) in [
+        (Array::Responses, &mut trial.responses),
+        (Array::Behavior, &mut trial.behavior),
+        (Array::PupilCenter, &mut trial.pupil_center),
+    ] {
+        gather_over(mouse, array, summary, frames, rows)?;
+    }
+    Ok(())
 }
 
 /// Reads the listed frames of a trial's movie: `[frame, height, width]`.
 pub(crate) fn read_movie(mouse: &Mouse, summary: &TrialSummary, frames: &[usize]) -> Result<Array3<f32>> {
+    let mut movie = Array3::zeros((0, 0, 0));
+    gather_movie(mouse, summary, frames, &mut Vec::new(), &mut movie)?;
+    Ok(movie)
+}
+
+fn gather_movie(
+    mouse: &Mouse,
+    summary: &TrialSummary,
+    frames: &[usize],
+    stored: &mut Vec<f32>,
+    movie: &mut Array3<f32>,
+) -> Result<()> {
     let [height, width] = mouse.frame_size;
-    let pixels = gather(mouse, Array::Movie, summary, frames)?;
-    let movie = pixels.reversed_axes().as_standard_layout().into_owned();
-    Ok(movie.into_shape_with_order((frames.len(), height, width)).expect("a row for each pixel"))
+    let mut pixels = memory(movie);
+    let rows = gather_values(mouse, Array::Movie, summary, frames, stored)?;
+    transpose(stored, rows, frames.len(), &mut pixels);
+    *movie = Array3::from_shape_vec((frames.len(), height, width), pixels).expect("a row for each pixel");
+    Ok(())
 }
 
 /// Maps an array of a trial, whose shape may have changed since the mouse was opened; `None` when
@@ -69,33 +94,63 @@ fn open(mouse: &Mouse, array: Array, summary: &TrialSummary) -> Result<Option<Np
     }
 }
 
-/// Reads the listed frames of an array: `[row, frame]`, a row for each pixel of a movie.
-fn gather(mouse: &Mouse, array: Array, summary: &TrialSummary, frames: &[usize]) -> Result<Array2<f32>> {
+/// Reads the listed frames of an array but the movie: `[row, frame]`.
+pub(crate) fn gather(
+    mouse: &Mouse,
+    array: Array,
+    summary: &TrialSummary,
+    frames: &[usize],
+) -> Result<Array2<f32>> {
+    let mut rows = Array2::zeros((0, 0));
+    gather_over(mouse, array, summary, frames, &mut rows)?;
+    Ok(rows)
+}
+
+fn gather_over(
+    mouse: &Mouse,
+    array: Array,
+    summary: &TrialSummary,
+    frames: &[usize],
+    rows: &mut Array2<f32>,
+) -> Result<()> {
+    let mut values = memory(rows);
+    let count = gather_values(mouse, array, summary, frames, &mut values)?;
+    *rows = Array2::from_shape_vec((count, frames.len()), values).expect("a value for each row and frame");
+    Ok(())
+}
+
+/// Reads the listed frames of an array over `values`, row after row, a row for each pixel of a movie. Returns
+/// the number of rows.
+fn gather_values(
+    mouse: &Mouse,
+    array: Array,
+    summary: &TrialSummary,
+    frames: &[usize],
+    values: &mut Vec<f32>,
+) -> Result<usize> {
     if let Some(beyond) = frames.iter().find(|&&frame| frame >= summary.frames) {
         let problem = format!("trial {}: frame {beyond} of {} was asked for", summary.id, summary.frames);
         return Err(Error::invalid(&mouse.root, problem));
     }
     let Some(map) = open(mouse, array, summary)? else {
-        return Ok(Array2::zeros((0, frames.len())));
+        values.clear();
+        return Ok(0);
     };
-    let mut values = Vec::with_capacity(map.rows() * frames.len());
-    for row in 0..map.rows() {
-        for &frame in frames {
-            let value = map.at(row, frame);
-            if !value.is_finite() {
-                let problem = format!(
-                    "trial {}: {value} at frame {frame}, {}; expected numbers up to the NaN tail, which starts at \
-                     frame {}: mend the file, or leave the trial out by giving it the tier 'none'",
-                    summary.id,
-                    place(&map, array, row),
-                    summary.frames
-                );
-                return Err(Error::invalid(map.path(), problem));
-            }
-            values.push(value);
-        }
+    map.will_read_all();
+    map.gather(frames, values);
+    if let Some(at) = first_not_finite(values) {
+        let problem = format!(
+            "trial {}: {} at frame {}, {}; expected numbers up to the NaN tail, which starts at frame {}: mend the \
+             file, or leave the trial out by giving it the tier 'none'",
+            summary.id,
+            values[at],
+            frames[at % frames.len()],
+            place(&map, array, at / frames.len()),
+            summary.frames
+        );
+        return Err(Error::invalid(map.path(), problem));
     }
-    Ok(Array2::from_shape_vec((map.rows(), frames.len()), values).expect("a value for each row and frame"))
+    Ok(map.rows())
 }
 
 /// Checks that no row goes on after the trial's end, as the row that the end was found in does not.

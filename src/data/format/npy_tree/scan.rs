@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::Array;
 use super::meta::{read_coordinates, read_tiers, read_unit_ids};
 use crate::data::format::npy_array::NpyArray;
-use crate::data::mouse::{Mouse, MouseId, TrialSummary};
+use crate::data::mouse::{Mouse, MouseId, Storage, TrialSummary};
 use crate::data::trial::{Tier, TrialId};
 use crate::error::{Error, Result};
 
@@ -66,6 +66,7 @@ pub(crate) fn open(root: &Path) -> Result<Mouse> {
     Ok(Mouse {
         id: mouse_id(root)?,
         root: root.to_path_buf(),
+        storage: Storage::NpyTree,
         neurons,
         frame_size: sizes.frame_size,
         behavior_rows: sizes.behavior_rows,

@@ -12,42 +12,50 @@ use crate::data::trial::TrialId;
 use crate::error::{Error, Result};
 
 /// The files of one array's statistics, in the order of [`summarise`].
-const NAMES: [&str; 5] = ["mean", "std", "min", "max", "median"];
+pub(crate) const NAMES: [&str; 5] = ["mean", "std", "min", "max", "median"];
 
 /// Writes the statistics of every array over `trials`, read back from the files just written.
 ///
 /// Each value is that of one element over trials; where no trial has a value, it is NaN.
 pub(super) fn write(root: &Path, trials: &BTreeSet<TrialId>) -> Result<()> {
     for array in Array::ALL {
-        if !root.join("data").join(array.folder()).is_dir() {
-            continue;
-        }
-        let maps: Vec<NpyArray> =
-            trials.iter().map(|&id| NpyArray::open(&array.file(root, id))).collect::<Result<_>>()?;
+        let Some((shape, summaries)) = compute(root, array, trials)? else { continue };
         let folder = statistics_folder(root, array);
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let frames = maps.iter().map(NpyArray::frames).max().unwrap_or(0);
-        let mut shape = maps.first().map_or_else(Vec::new, |map| map.shape().to_vec());
-        let Some(last) = shape.last_mut() else { continue };
-        *last = frames;
-        // One element of all trials at a time: the median needs them all, the memory is one column's.
-        let rows: usize = shape[..shape.len() - 1].iter().product();
-        let summaries: Vec<[f32; 5]> = (0..rows * frames)
-            .into_par_iter()
-            .map_init(Vec::new, |column, at| {
-                let (row, frame) = (at / frames, at % frames);
-                column.clear();
-                let valid = maps.iter().filter(|map| frame < map.frames());
-                column.extend(valid.map(|map| map.at(row, frame)).filter(|value| !value.is_nan()));
-                summarise(column)
-            })
-            .collect();
         for (k, name) in NAMES.iter().enumerate() {
             let path = folder.join(format!("{name}.npy"));
             write_numbers(&path, &shape, summaries.iter().map(|summary| summary[k]))?;
         }
     }
     Ok(())
+}
+
+/// Computes the statistics of an array over those of `trials` that have it: their shape, and for each of its
+/// elements what [`NAMES`] says. `None` when no trial has it.
+pub(crate) fn compute(
+    root: &Path,
+    array: Array,
+    trials: &BTreeSet<TrialId>,
+) -> Result<Option<(Vec<usize>, Vec<[f32; 5]>)>> {
+    let files = trials.iter().map(|&id| array.file(root, id)).filter(|file| file.is_file());
+    let maps: Vec<NpyArray> = files.map(|file| NpyArray::open(&file)).collect::<Result<_>>()?;
+    let frames = maps.iter().map(NpyArray::frames).max().unwrap_or(0);
+    let mut shape = maps.first().map_or_else(Vec::new, |map| map.shape().to_vec());
+    let Some(last) = shape.last_mut() else { return Ok(None) };
+    *last = frames;
+    // One element of all trials at a time: the median needs them all, the memory is one column's.
+    let rows: usize = shape[..shape.len() - 1].iter().product();
+    let summaries = (0..rows * frames)
+        .into_par_iter()
+        .map_init(Vec::new, |column, at| {
+            let (row, frame) = (at / frames, at % frames);
+            column.clear();
+            let valid = maps.iter().filter(|map| frame < map.frames());
+            column.extend(valid.map(|map| map.at(row, frame)).filter(|value| !value.is_nan()));
+            summarise(column)
+        })
+        .collect();
+    Ok(Some((shape, summaries)))
 }
 
 /// Computes mean, standard deviation (ddof 0), least, greatest and median; NaN of nothing.
