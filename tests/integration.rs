@@ -2,6 +2,7 @@
 
 mod integration {
     mod cli;
+    mod data_verify;
     mod devices;
     mod encoder_parity;
     mod experiment_file;

@@ -15,6 +15,7 @@ use crate::device::DeviceChoice;
 #[command(name = "v1reel", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Start with `v1reel demo`, or with your own recordings:\n  \
     v1reel inspect MOUSE             what is in a recording\n  \
+    v1reel data verify MOUSE         what is broken in it\n  \
     v1reel train experiment.toml     fit the encoding models\n  \
     v1reel validate experiment.toml  see how well they predict\n  \
     v1reel mask experiment.toml      find the pixels that the neurons see\n  \
@@ -57,6 +58,8 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Show what is in a recording: neurons, trials, tiers, frames, behavior
     Inspect(InspectArgs),
+    /// Look after recordings: find what is broken in them
+    Data(DataArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out
     Train(TrainArgs),
     /// Score how well the models predict responses to held-out movies: of single trials, of the mean over a
@@ -166,6 +169,43 @@ pub struct InspectArgs {
     #[arg(value_name = "MOUSE")]
     pub mouse: PathBuf,
     /// Print one line of JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Also draw the mouse to this PNG: frames of a few movies, running and pupil, the responses
+    #[arg(long, value_name = "PNG")]
+    pub picture: Option<PathBuf>,
+}
+
+/// Arguments of `data`.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// The commands of `data`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DataCommand {
+    /// Look at every value of every trial and name all that is broken, where, and what to do
+    Verify(VerifyArgs),
+}
+
+/// Arguments of `data verify`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Errors make a trial or a mouse unusable; remarks, such as trials that repeat a movie, don't. \
+    Trials of tier 'none' are left out everywhere: what is wrong with their values is a remark.\n\n\
+    Exit codes: 0 no errors, 1 errors were found, 2 misuse."
+)]
+pub struct VerifyArgs {
+    /// Mice, or folders of mice
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// List every problem, however many there are of a kind
+    #[arg(long)]
+    pub all: bool,
+    /// Print one line of JSON: `problems`, each with kind, severity, mouse, trial, file and message, and `mice`
     #[arg(long)]
     pub json: bool,
 }

@@ -48,6 +48,7 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Simulate(args) => commands::simulate::run(&args, &session),
         Command::Inspect(args) => commands::inspect::run(&args, &session),
+        Command::Data(args) => commands::data::run(&args, &session),
         Command::Train(args) => commands::train::run(&args, &session),
         Command::Import(args) => commands::import::run(&args, &session),
         Command::Causality(args) => commands::causality::run(&args, &session),

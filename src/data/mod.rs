@@ -9,6 +9,7 @@ pub mod input;
 pub mod mouse;
 pub mod movies;
 pub mod trial;
+pub mod verify;
 
 pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};
 pub use clip::{Clip, ClipConfig, ClipSampler};

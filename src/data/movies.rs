@@ -31,6 +31,19 @@ impl MoviePrint {
             && hash(self).is_some_and(|h| hash(other) == Some(h))
     }
 
+    /// Takes the print of a movie frame by frame, so that it can be compared at any length; each frame is
+    /// its pixels in rows.
+    pub(crate) fn of_frames(frame_size: [usize; 2], frames: impl Iterator<Item = Vec<f32>>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        let mut bytes = Vec::new();
+        let hashes = frames.enumerate().map(|(index, frame)| {
+            bytes.clear();
+            bytes.extend(frame.iter().flat_map(|pixel| pixel.to_le_bytes()));
+            (index + 1, hasher.update(&bytes).finalize())
+        });
+        Self { frame_size, hashes: hashes.collect() }
+    }
+
     fn frames(&self) -> usize {
         self.hashes.last().map_or(0, |(frames, _)| *frames)
     }

@@ -1,6 +1,7 @@
 //! The commands, one file each: each takes its arguments, runs library stages, prints what came out.
 
 pub mod causality;
+pub mod data;
 pub mod demo;
 pub mod evaluate;
 pub mod import;

@@ -17,13 +17,15 @@ use std::path::{Path, PathBuf};
 
 use crate::data::trial::TrialId;
 
-pub(crate) use reader::{read_frames, read_movie, read_trial};
-pub(crate) use scan::open;
+pub(crate) use meta::list_trials;
+pub(crate) use reader::{place, read_frames, read_movie, read_trial};
+pub(crate) use scan::{mouse_id, open};
+pub(crate) use statistics::NAMES as STATISTICS;
 pub use writer::{Meta, Writer};
 
 /// One of the arrays that a trial consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Array {
+pub(crate) enum Array {
     /// `[height, width, frame]`
     Movie,
     /// `[neuron, frame]`
@@ -35,10 +37,10 @@ enum Array {
 }
 
 impl Array {
-    const ALL: [Self; 4] = [Self::Movie, Self::Responses, Self::Behavior, Self::PupilCenter];
+    pub(crate) const ALL: [Self; 4] = [Self::Movie, Self::Responses, Self::Behavior, Self::PupilCenter];
 
     /// Names its folder.
-    fn folder(self) -> &'static str {
+    pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::Movie => "videos",
             Self::Responses => "responses",
@@ -48,7 +50,7 @@ impl Array {
     }
 
     /// Names its frames in an error.
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Movie => "movie",
             Self::Responses => "response",
@@ -57,23 +59,23 @@ impl Array {
         }
     }
 
-    fn file(self, root: &Path, id: TrialId) -> PathBuf {
+    pub(crate) fn file(self, root: &Path, id: TrialId) -> PathBuf {
         root.join("data").join(self.folder()).join(format!("{id}.npy"))
     }
 }
 
-fn tiers_file(root: &Path) -> PathBuf {
+pub(crate) fn tiers_file(root: &Path) -> PathBuf {
     root.join("meta/trials/tiers.npy")
 }
 
-fn unit_ids_file(root: &Path) -> PathBuf {
+pub(crate) fn unit_ids_file(root: &Path) -> PathBuf {
     root.join("meta/neurons/unit_ids.npy")
 }
 
-fn coordinates_file(root: &Path) -> PathBuf {
+pub(crate) fn coordinates_file(root: &Path) -> PathBuf {
     root.join("meta/neurons/cell_motor_coordinates.npy")
 }
 
-fn statistics_folder(root: &Path, array: Array) -> PathBuf {
+pub(crate) fn statistics_folder(root: &Path, array: Array) -> PathBuf {
     root.join("meta/statistics").join(array.folder()).join("all")
 }

@@ -12,7 +12,7 @@ use crate::data::trial::TrialId;
 use crate::error::{Error, Result};
 
 /// The files of one array's statistics, in the order of [`summarise`].
-const NAMES: [&str; 5] = ["mean", "std", "min", "max", "median"];
+pub(crate) const NAMES: [&str; 5] = ["mean", "std", "min", "max", "median"];
 
 /// Writes the statistics of every array over `trials`, read back from the files just written.
 ///

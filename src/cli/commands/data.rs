@@ -1,0 +1,83 @@
+//! `v1reel data`: looks after recordings.
+
+use crate::cli::args::{DataArgs, DataCommand, VerifyArgs};
+use crate::cli::output;
+use crate::cli::session::Session;
+use crate::cli::table::Table;
+use crate::data::verify::{Kind, Problem, Report, Severity, verify};
+use crate::error::{Error, Result};
+
+/// Problems of one kind that are listed in full; the rest is counted.
+const LISTED: usize = 20;
+
+/// Runs one of the commands about recordings.
+///
+/// # Errors
+/// Whatever the command returns.
+pub fn run(args: &DataArgs, session: &Session) -> Result<()> {
+    match &args.command {
+        DataCommand::Verify(args) => run_verify(args, session),
+    }
+}
+
+fn run_verify(args: &VerifyArgs, session: &Session) -> Result<()> {
+    let report = verify(&args.paths, session.observer())?;
+    if args.json {
+        output::json(&report)?;
+    } else {
+        output::line(
+            list(&report, if args.all { usize::MAX } else { LISTED }) + &table(&report).to_string(),
+        )?;
+    }
+    let errors = report.count(Severity::Error);
+    if errors == 0 {
+        return Ok(());
+    }
+    let unusable: usize = report.mice.iter().map(|mouse| mouse.unusable_trials).sum();
+    Err(Error::Failed(format!(
+        "{errors} errors in {} mice make {unusable} trials unusable, or whole mice where no trial is named; what to \
+         do stands beside each",
+        report.mice.len()
+    )))
+}
+
+/// Lists the problems by kind, the worst first.
+fn list(report: &Report, listed: usize) -> String {
+    let mut kinds: Vec<(Severity, Kind)> = report.problems.iter().map(|p| (p.severity, p.kind)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut text = String::new();
+    for (severity, kind) in kinds {
+        let of_kind = report.problems.iter().filter(|p| (p.severity, p.kind) == (severity, kind));
+        let count = of_kind.clone().count();
+        text += &format!("{severity} {kind} ({count})\n");
+        of_kind.take(listed).for_each(|problem| text += &format!("  {}\n", line(problem)));
+        if count > listed {
+            text += &format!("  and {} more: --all or --json lists them\n", count - listed);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn line(problem: &Problem) -> String {
+    let mouse = problem.mouse.as_ref().map(|mouse| format!("{mouse}, ")).unwrap_or_default();
+    let trial = problem.trial.map(|trial| format!("trial {trial}, ")).unwrap_or_default();
+    let file = problem.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
+    format!("{mouse}{trial}{file}{}", problem.message)
+}
+
+fn table(report: &Report) -> Table {
+    let mut table = Table::new(["mouse", "trials", "unusable", "neurons", "frames", "errors", "remarks"]);
+    for mouse in &report.mice {
+        let frames = if mouse.frames_min == mouse.frames_max {
+            mouse.frames_max.to_string()
+        } else {
+            format!("{}-{}", mouse.frames_min, mouse.frames_max)
+        };
+        let counts = [mouse.trials, mouse.unusable_trials, mouse.neurons].map(|count| count.to_string());
+        let problems = [mouse.errors, mouse.remarks].map(|count| count.to_string());
+        table.row([vec![mouse.mouse.to_string()], counts.to_vec(), vec![frames], problems.to_vec()].concat());
+    }
+    table
+}
