@@ -8,6 +8,7 @@ mod integration {
     mod experiment_file;
     mod finetune;
     mod fold_hash;
+    mod folds;
     mod frozen_encoder;
     mod gaussian_readout;
     mod kernels;

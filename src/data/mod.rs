@@ -13,7 +13,7 @@ pub mod verify;
 
 pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};
 pub use clip::{Clip, ClipConfig, ClipSampler};
-pub use fold::{FoldPolicy, Folds};
+pub use fold::{FoldBy, FoldPolicy, Folds};
 pub use input::{Geometry, Padding};
 pub use mouse::{Mouse, MouseId, TrialSummary};
 pub use trial::{Tier, Trial, TrialId};

@@ -1,15 +1,23 @@
-//! Finds trials that show one movie, by its pixels: tiers don't say which, and a movie that was trained on
-//! must not pass for a held-out one.
+//! Finds trials that show one movie, or movies that are alike, by their pixels: tiers don't say which, and a
+//! movie that was trained on must not pass for a held-out one.
 
 use std::collections::BTreeSet;
 
 use blake3::Hash;
-use ndarray::Axis;
+use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
 
 use super::mouse::Mouse;
 use super::trial::TrialId;
 use crate::error::Result;
+
+mod alignment;
+mod descriptor;
+mod groups;
+mod search;
+
+pub use alignment::SHARED_FRAMES;
+pub use groups::{Leak, Likeness, Link, MovieGroups, Place, leaks};
 
 /// What is kept of a movie to tell it from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +55,17 @@ impl MoviePrint {
     fn frames(&self) -> usize {
         self.hashes.last().map_or(0, |(frames, _)| *frames)
     }
+
+    /// What prints of equal movies have in common, and no others; `None` without frames.
+    fn whole(&self) -> Option<([usize; 2], usize, Hash)> {
+        self.hashes.last().map(|&(frames, hash)| (self.frame_size, frames, hash))
+    }
+
+    /// The same of the shorter movies that this one begins with, should they be there.
+    fn beginnings(&self) -> impl Iterator<Item = ([usize; 2], usize, Hash)> {
+        let shorter = self.hashes.len().saturating_sub(1);
+        self.hashes[..shorter].iter().map(|&(frames, hash)| (self.frame_size, frames, hash))
+    }
 }
 
 /// Takes the prints of trials, in their order; only prints of one call can be compared.
@@ -54,13 +73,19 @@ impl MoviePrint {
 /// # Errors
 /// When there is no such trial or its movie can't be read.
 pub fn movie_prints(trials: &[(&Mouse, TrialId)]) -> Result<Vec<MoviePrint>> {
-    let frames = |&(mouse, id): &(&Mouse, TrialId)| mouse.trial(id).map(|trial| trial.frames);
-    let lengths = trials.iter().map(frames).collect::<Result<BTreeSet<usize>>>()?;
-    trials.par_iter().map(|&(mouse, id)| print(mouse, id, &lengths)).collect()
+    let lengths = lengths_of(trials)?;
+    let print = |&(mouse, id): &(&Mouse, TrialId)| -> Result<MoviePrint> {
+        Ok(print_of(mouse.frame_size, mouse.read_movie(id)?.view(), &lengths))
+    };
+    trials.par_iter().map(print).collect()
 }
 
-fn print(mouse: &Mouse, id: TrialId, lengths: &BTreeSet<usize>) -> Result<MoviePrint> {
-    let movie = mouse.read_movie(id)?;
+/// Lists the numbers of frames that movies have.
+fn lengths_of(trials: &[(&Mouse, TrialId)]) -> Result<BTreeSet<usize>> {
+    trials.iter().map(|&(mouse, id)| mouse.trial(id).map(|trial| trial.frames)).collect()
+}
+
+fn print_of(frame_size: [usize; 2], movie: ArrayView3<'_, f32>, lengths: &BTreeSet<usize>) -> MoviePrint {
     let mut hasher = blake3::Hasher::new();
     let mut hashes = Vec::new();
     for (index, frame) in movie.axis_iter(Axis(0)).enumerate() {
@@ -70,7 +95,7 @@ fn print(mouse: &Mouse, id: TrialId, lengths: &BTreeSet<usize>) -> Result<MovieP
             hashes.push((index + 1, hasher.finalize()));
         }
     }
-    Ok(MoviePrint { frame_size: mouse.frame_size, hashes })
+    MoviePrint { frame_size, hashes }
 }
 
 /// Groups places in `prints` by movie, in the order of the first showings.
