@@ -195,11 +195,13 @@ pub enum DataCommand {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Errors make a trial or a mouse unusable; remarks, such as trials that repeat a movie, don't. \
-    Trials of tier 'none' are left out everywhere: what is wrong with their values is a remark.\n\n\
+    Trials of tier 'none' are left out everywhere: what is wrong with their values is a remark. That a movie, or \
+    one nearly like it, is both trained on and held out is an error: by tiers ('train' against all others) of all \
+    mice named; of an experiment file, by its own folds.\n\n\
     Exit codes: 0 no errors, 1 errors were found, 2 misuse."
 )]
 pub struct VerifyArgs {
-    /// Mice, or folders of mice
+    /// Mice, folders of mice, or experiment files: of these their mice and whether their folds leak
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// List every problem, however many there are of a kind

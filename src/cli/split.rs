@@ -1,15 +1,20 @@
 //! Which trials of a mouse a member is trained on, and which members have not seen a trial's movie.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::data::fold::FoldBy;
-use crate::data::movies::{MovieGroups, Place};
+use crate::data::movies::{Leak, MovieGroups, Place};
 use crate::data::{Folds, Mouse, TrialId};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::experiment::Experiment;
 use crate::manifest;
 use crate::train::SplitMouse;
+
+/// Time that finding groups of movies may take before they are kept: shorter, and a run's folder needs no file more.
+const LONG: Duration = Duration::from_secs(3);
 
 /// The mice of an experiment with the folds of their trials, and what their movies have in common.
 pub struct FoldedMice {
@@ -20,28 +25,60 @@ pub struct FoldedMice {
 }
 
 impl FoldedMice {
-    /// Compares the movies and assigns the trials to folds. Warns when movies that are alike are both trained on
-    /// and held out.
+    /// Compares the movies and assigns the trials to folds.
+    ///
+    /// Where that takes long, what was found is kept in the file `kept`, and read from there the next time.
     ///
     /// # Errors
-    /// When a movie can't be read.
-    pub fn new(mice: Vec<Mouse>, experiment: &Experiment, observer: &dyn Observer) -> Result<Self> {
+    /// When a movie can't be read, or `kept` can't be written.
+    pub fn new(
+        mice: Vec<Mouse>,
+        experiment: &Experiment,
+        kept: Option<&Path>,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         let fingerprints = mice.iter().map(|mouse| manifest::fingerprint(&mouse.root));
         let fingerprints = fingerprints.collect::<Result<Vec<_>>>()?;
         let borrowed: Vec<&Mouse> = mice.iter().collect();
-        let groups = MovieGroups::find(&borrowed, observer)?;
+        let groups = find_groups(&borrowed, &fingerprints, kept, observer)?;
         let count = experiment.data.folds;
         let folds = match experiment.data.fold_by {
             FoldBy::Groups => Folds::of_groups(&borrowed, &groups, count)?,
             FoldBy::Published => Folds::published(&borrowed, &groups, count)?,
         };
-        let folded = Self { mice, fingerprints, folds, groups };
-        folded.warn_of_leaks(experiment.data.held_out_fold, observer);
-        Ok(folded)
+        Ok(Self { mice, fingerprints, folds, groups })
+    }
+
+    /// The mice, in the order of the experiment.
+    pub fn mice(&self) -> &[Mouse] {
+        &self.mice
+    }
+
+    /// Lists the trials that some member leaves out whose movies, or ones that are alike, it is trained on through
+    /// others.
+    ///
+    /// # Errors
+    /// As [`FoldedMice::without`].
+    pub fn held_out_in_training(&self, experiment: &Experiment) -> Result<Vec<Leak>> {
+        let left_out: BTreeSet<usize> =
+            (0..experiment.members).map(|member| experiment.fold_left_out_by(member)).collect();
+        let mut leaks: BTreeMap<Place, Leak> = BTreeMap::new();
+        for fold in left_out {
+            let splits = self.without(fold, experiment)?;
+            let has = |trials: &[TrialId], place: Place| trials.binary_search(&place.trial).is_ok();
+            let found = self.groups.held_out_in_training(
+                |place| has(&splits[place.mouse].held_out, place),
+                |place| has(&splits[place.mouse].training, place),
+            );
+            found.into_iter().for_each(|leak| {
+                leaks.entry(leak.places[0]).or_insert(leak);
+            });
+        }
+        Ok(leaks.into_values().collect())
     }
 
     /// Says which movies of the held-out fold are trained on in other trials, all but equal.
-    fn warn_of_leaks(&self, held_out_fold: usize, observer: &dyn Observer) {
+    pub fn warn_of_leaks(&self, held_out_fold: usize, observer: &dyn Observer) {
         let held_out = |place: Place| self.fold(place).map(|fold| usize::from(fold == held_out_fold));
         let leaks = self.groups.leaks(held_out);
         let Some(leak) = leaks.first() else { return };
@@ -60,7 +97,8 @@ impl FoldedMice {
         observer.emit(Event::Warning { message });
     }
 
-    fn fold(&self, place: Place) -> Option<usize> {
+    /// The fold of a trial; `None` when it is in none.
+    pub fn fold(&self, place: Place) -> Option<usize> {
         self.folds[place.mouse].get(place.trial).map(|assigned| assigned.fold)
     }
 
@@ -119,4 +157,25 @@ impl FoldedMice {
         }
         Ok(members)
     }
+}
+
+fn find_groups(
+    mice: &[&Mouse],
+    fingerprints: &[String],
+    kept: Option<&Path>,
+    observer: &dyn Observer,
+) -> Result<MovieGroups> {
+    if let Some(path) = kept
+        && let Some(groups) = MovieGroups::stored(path, mice, fingerprints)?
+    {
+        return Ok(groups);
+    }
+    let start = Instant::now();
+    let groups = MovieGroups::find(mice, observer)?;
+    if let Some(path) = kept
+        && start.elapsed() > LONG
+    {
+        groups.store(path, mice, fingerprints)?;
+    }
+    Ok(groups)
 }

@@ -48,7 +48,9 @@ impl Workspace {
             Geometry::new(mouse.frame_size, experiment.input_size, Padding::Center)?;
             opened.push(mouse);
         }
-        let folded = FoldedMice::new(opened, &experiment, session.observer())?;
+        let folder = RunFolder::new(&experiment.run);
+        let folded = FoldedMice::new(opened, &experiment, Some(&folder.movie_groups()), session.observer())?;
+        folded.warn_of_leaks(experiment.data.held_out_fold, session.observer());
         let mice = folded.without(experiment.data.held_out_fold, &experiment)?;
         let chosen = mice.iter().map(|split| choose(&experiment, split)).collect::<Result<Vec<_>>>()?;
         let channels = |split: &SplitMouse| split.mouse.channels();
@@ -61,7 +63,6 @@ impl Workspace {
                 channels(&mice[0])
             )));
         }
-        let folder = RunFolder::new(&experiment.run);
         Ok(Self { experiment, mice, folded, chosen, folder, runtime })
     }
 

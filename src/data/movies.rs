@@ -13,11 +13,16 @@ use crate::error::Result;
 
 mod alignment;
 mod descriptor;
+mod frames;
 mod groups;
+mod leaks;
 mod search;
+mod stored;
+mod union;
 
 pub use alignment::SHARED_FRAMES;
-pub use groups::{Leak, Likeness, Link, MovieGroups, Place, leaks};
+pub use groups::{Likeness, Link, MovieGroups, Place};
+pub use leaks::{Leak, leaks};
 
 /// What is kept of a movie to tell it from others.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -93,7 +93,7 @@ fn planted_copies_are_grouped_over_mice_and_unrelated_movies_are_not() {
         graded(&movies[2], 1.0, 3.0),
         movies[3].slice(s![20..70, .., ..]).to_owned(),
         with_segment(&movies[13], &movies[4], 10, 32, 60),
-        movies[5].clone(),
+        graded(&shifted(&movies[5], -1, 1), 0.97, -2.0),
         movies[6].slice(s![..80, .., ..]).to_owned(),
     ];
     let other = shown(&folder.path().join("second"), &planted, &[]);
@@ -108,7 +108,7 @@ fn planted_copies_are_grouped_over_mice_and_unrelated_movies_are_not() {
         groups.links().iter().find(of).map(|link| link.likeness)
     };
     use Likeness::{Exact, NearDuplicate, SharedSegment};
-    let kinds = [Exact, NearDuplicate, NearDuplicate, SharedSegment, SharedSegment, Exact, Exact];
+    let kinds = [Exact, NearDuplicate, NearDuplicate, SharedSegment, SharedSegment, NearDuplicate, Exact];
     assert_eq!((0..7).map(likeness).collect::<Vec<_>>(), kinds.map(Some));
 }
 
@@ -265,6 +265,62 @@ fn the_published_folds_leak_with_a_warning_and_the_groups_don_t() {
     assert!(!stderr.contains("alike"), "{stderr}");
 }
 
+#[test]
+fn an_experiment_is_verified_with_its_folds() {
+    let (lab, _folder, text) = leaky_lab();
+    lab.write("small.toml", &text);
+    lab.ok(&["data", "verify", "small.toml"]);
+    lab.write("published.toml", &text.replace("[data]", "[data]\nfold_by = \"published\""));
+    let output = lab.run(&["data", "verify", "published.toml", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let leaks: Vec<_> =
+        json["problems"].as_array().unwrap().iter().filter(|p| p["severity"] == "error").collect();
+    let [leak] = leaks[..] else { panic!("{json}") };
+    assert_eq!((&leak["kind"], &leak["trial"]), (&"held_out_movie_in_training".into(), &0.into()));
+    for words in ["trial 14", "is trained on: ", "data.fold_by = \"groups\""] {
+        assert!(leak["message"].as_str().unwrap().contains(words), "{leak}");
+    }
+    assert_eq!(json["mice"][0]["errors"], 1);
+}
+
+#[test]
+fn kept_groups_are_those_that_were_found_until_a_recording_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let movies = [waves(1, 60), waves(2, 60), shifted(&waves(1, 60), 0, 1)];
+    let mouse = shown(&folder.path().join("mouse"), &movies, &[]);
+    let (mice, kept) = ([&mouse], folder.path().join("groups.json"));
+    let fingerprints = ["first".to_string()];
+    let stored = |fingerprint: &str| MovieGroups::stored(&kept, &mice, &[fingerprint.to_string()]).unwrap();
+    assert_eq!(stored("first"), None);
+    let found = MovieGroups::find(&mice, &Silent).unwrap();
+    assert_eq!(shared(&found), [[place(0, 0), place(0, 2)]]);
+    found.store(&kept, &mice, &fingerprints).unwrap();
+    assert_eq!(stored("first").as_ref(), Some(&found));
+    assert_eq!(stored("second"), None);
+    let text = std::fs::read_to_string(&kept).unwrap();
+    std::fs::write(&kept, &text[..text.len() / 2]).unwrap();
+    assert_eq!(stored("first"), None);
+    std::fs::write(&kept, text.replace("[0,1,", "[0,7,")).unwrap();
+    assert_eq!(stored("first"), None, "a trial that is not there");
+    std::fs::write(&kept, &text).unwrap();
+    // A movie of the same size written a moment later.
+    let path = mouse.root.join("data/videos/1.npy");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
+    assert_eq!(stored("first"), None);
+}
+
+#[test]
+fn a_shift_of_some_pixels_of_a_large_frame_is_a_small_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mouse = unrelated(folder.path(), "large", 3, 60, [72, 128]);
+    let other = shown(&folder.path().join("other"), &[shifted(&movies_of(&mouse)[1], 3, -5)], &[]);
+    let groups = MovieGroups::find(&[&mouse, &other], &Silent).unwrap();
+    assert_eq!(shared(&groups), [[place(0, 1), place(1, 0)]]);
+    assert_eq!(groups.links()[0].likeness, Likeness::NearDuplicate);
+}
+
 /// One way to plant a copy of a movie, given a movie to hide it in and a number that varies it.
 type Plant = fn(&Movie, &Movie, usize) -> Movie;
 
@@ -318,11 +374,9 @@ fn measure(size: [usize; 2]) -> (f64, f64) {
 
 #[test]
 #[ignore = "measures precision and recall on 480 movies of two sizes; takes minutes"]
-fn most_planted_copies_are_found_and_nearly_nothing_else() {
+fn nearly_all_planted_copies_are_found_and_nearly_nothing_else() {
     for size in [[36, 64], [12, 20]] {
         let (precision, recall) = measure(size);
-        // Of 180 copies at 36 x 64, 159 were found and nothing else. What is missed is mostly shifted by a pixel each
-        // way or by two.
-        assert!(precision >= 0.99 && recall >= 0.85, "{size:?}: {precision} {recall}");
+        assert!(precision >= 0.99 && recall >= 0.95, "{size:?}: {precision} {recall}");
     }
 }

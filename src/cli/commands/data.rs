@@ -1,10 +1,13 @@
 //! `v1reel data`: looks after recordings.
 
+use std::path::PathBuf;
+
 use crate::cli::args::{DataArgs, DataCommand, VerifyArgs};
+use crate::cli::leaks::verify_experiment;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
-use crate::data::verify::{Kind, Problem, Report, Severity, verify};
+use crate::data::verify::{Kind, Problem, Report, Severity, Split, verify};
 use crate::error::{Error, Result};
 
 /// Problems of one kind that are listed in full; the rest is counted.
@@ -21,7 +24,14 @@ pub fn run(args: &DataArgs, session: &Session) -> Result<()> {
 }
 
 fn run_verify(args: &VerifyArgs, session: &Session) -> Result<()> {
-    let report = verify(&args.paths, session.observer())?;
+    let is_experiment = |path: &&PathBuf| path.is_file() && path.extension().is_some_and(|end| end == "toml");
+    let (experiments, recordings): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        args.paths.iter().partition(is_experiment);
+    let recordings: Vec<PathBuf> = recordings.into_iter().cloned().collect();
+    let mut report = verify(&recordings, Split::Tiers, session.observer())?;
+    for path in experiments {
+        report.merge(verify_experiment(path, session.observer())?);
+    }
     if args.json {
         output::json(&report)?;
     } else {

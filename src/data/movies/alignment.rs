@@ -1,9 +1,13 @@
 //! Decides on whole frames whether two movies share a stretch, allowing for a small shift of the picture.
+//!
+//! Under a camera that pans, a picture that is shifted looks like one that is early: the descriptors' best match can
+//! be a second off, and only details tell the two apart. So all times around it are tried with all shifts.
 
-use ndarray::{Array3, ArrayView2, ArrayView3, Axis, s};
+use ndarray::{Array2, Array3, ArrayView3, Axis};
 
 use super::descriptor::{FLAT, QUERY_STEP};
-use super::search::Candidate;
+use super::frames::{cell_side, cells, correlation, details, movie_of_cells, overlap};
+use super::search::{Candidate, Run};
 
 /// Correlation of two frames, each less its mean and over its contrast, from which they are the same
 /// picture. Half a pixel of shift, what whole pixels can't undo, leaves 0.94 of frames of 12 x 20.
@@ -17,13 +21,23 @@ const SAME_DETAIL: f64 = 0.5;
 /// its ends may be spoiled.
 pub const SHARED_FRAMES: usize = 24;
 
-/// Largest shift in pixels that is undone, and the least side for each pixel of it: what overlaps must stay
+/// Largest shift in cells that is undone, and the least side for each cell of it: what overlaps must stay
 /// most of the picture.
-const LARGEST_SHIFT: usize = 2;
-const SIDE_PER_PIXEL: usize = 9;
+const LARGEST_SHIFT: usize = 3;
+const SIDE_PER_SHIFT: usize = 6;
 
-/// Frames that the search may be off.
-const SLACK: isize = 2;
+/// Frames around the one that a run names which are tried as well: half a second.
+pub(super) const SLACK: isize = 15;
+
+/// Pairs of frames that an alignment is judged by, spread over the run.
+const PROBES: usize = 5;
+
+/// Alignments whose details are compared: those whose frames are most alike.
+const SHORTLIST: usize = 64;
+
+/// Mean correlation of the probes' frames below which no shift is right; of a run that goes beyond what is
+/// shared, some are not alike at all.
+const WORTH_A_LOOK: f64 = 0.5 * SAME_FRAME;
 
 /// Sides below this have too few pixels to tell a likeness from a coincidence: only equal ones are grouped.
 pub(super) const SMALLEST_SIDE: usize = 8;
@@ -33,7 +47,7 @@ pub(super) const SMALLEST_SIDE: usize = 8;
 pub(super) struct Alignment {
     /// Frame of the second movie less that of the first.
     pub(super) offset: isize,
-    /// Rows and columns that the second movie's picture lies further down and right.
+    /// Rows and columns, in pixels, that the second movie's picture lies further down and right.
     pub(super) shift: [isize; 2],
 }
 
@@ -47,114 +61,143 @@ pub(super) fn shared_stretch(
     second: ArrayView3<'_, f32>,
     candidate: &Candidate,
 ) -> Option<(Alignment, usize)> {
-    let alignment = align(first, second, candidate)?;
-    let [fine_first, fine_second] = [first, second].map(details);
-    let (mut run, mut longest) = (0, 0);
-    for [t, other] in overlap(first, second, alignment.offset) {
-        let pair = [first.index_axis(Axis(0), t), second.index_axis(Axis(0), other)];
-        let Some(same) = correlation(pair, alignment.shift) else { continue };
-        let fine = [fine_first.index_axis(Axis(0), t), fine_second.index_axis(Axis(0), other)];
-        let fine = correlation_above(fine, alignment.shift, 0.0).unwrap_or(0.0);
-        run = if same >= SAME_FRAME && fine >= SAME_DETAIL { run + 1 } else { 0 };
-        longest = longest.max(run);
+    let pair = Pair::new([first, second]);
+    let shorter = pair.frames[0].min(pair.frames[1]);
+    let mut best: Option<(Alignment, usize)> = None;
+    for run in &candidate.runs {
+        let Some(alignment) = pair.align(run) else { continue };
+        let frames = pair.longest_stretch(alignment);
+        if best.is_none_or(|(_, longest)| frames > longest) {
+            best = Some((alignment, frames));
+        }
+        if 2 * frames > shorter {
+            break;
+        }
     }
-    let required = SHARED_FRAMES.min(first.len_of(Axis(0))).min(second.len_of(Axis(0)));
-    (longest >= required.max(1)).then_some((alignment, longest))
+    best.filter(|&(_, frames)| frames >= SHARED_FRAMES.min(shorter).max(1))
 }
 
-/// Finds the alignment under which the frames that were found alike are most so.
-fn align(
-    first: ArrayView3<'_, f32>,
-    second: ArrayView3<'_, f32>,
-    candidate: &Candidate,
-) -> Option<Alignment> {
-    let (_, height, width) = first.dim();
-    let reach = (height.min(width) / SIDE_PER_PIXEL).min(LARGEST_SHIFT) as isize;
-    let mut best: Option<(f64, Alignment)> = None;
-    for offset in candidate.offset - SLACK..=candidate.offset + SLACK {
-        for shift in (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| [dy, dx])) {
-            let frames = overlap(first, second, offset)
-                .filter(|[t, _]| *t >= candidate.start && (t - candidate.start).is_multiple_of(QUERY_STEP));
-            let (mut sum, mut count) = (0.0, 0.0);
-            for [t, other] in frames.take(3) {
-                let pair = [first.index_axis(Axis(0), t), second.index_axis(Axis(0), other)];
-                sum += correlation(pair, shift).unwrap_or(0.0);
-                count += 1.0;
+/// Two movies, also averaged to cells.
+struct Pair<'a> {
+    movies: [ArrayView3<'a, f32>; 2],
+    side: usize,
+    cells: [Array3<f32>; 2],
+    frames: [usize; 2],
+}
+
+impl<'a> Pair<'a> {
+    fn new(movies: [ArrayView3<'a, f32>; 2]) -> Self {
+        let (_, height, width) = movies[0].dim();
+        let side = cell_side(height, width);
+        let frames = movies.map(|movie| movie.len_of(Axis(0)));
+        Self { movies, side, cells: movies.map(|movie| movie_of_cells(movie, side)), frames }
+    }
+
+    /// Finds the alignment under which the probes of a run are most alike.
+    fn align(&self, run: &Run) -> Option<Alignment> {
+        let (_, height, width) = self.cells[0].dim();
+        let reach = (height.min(width) / SIDE_PER_SHIFT).min(LARGEST_SHIFT) as isize;
+        let shifts = || (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| [dy, dx]));
+        let mut tried: Vec<(f64, Alignment)> = Vec::new();
+        for offset in run.offset - SLACK..=run.offset + SLACK {
+            let probes = self.probes(run, offset);
+            for shift in shifts().filter(|_| !probes.is_empty()) {
+                let mean = self.likeness(&self.cells, &probes, shift);
+                tried.push((mean, Alignment { offset, shift }));
             }
-            let mean = sum / f64::max(count, 1.0);
-            if best.is_none_or(|(other, _)| mean > other) {
-                best = Some((mean, Alignment { offset, shift }));
+        }
+        // Where all times look the same, no shift in time or space is the likeliest.
+        let moved = |a: &Alignment| [a.offset, a.shift[0], a.shift[1]].map(isize::unsigned_abs);
+        tried.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| moved(&a.1).cmp(&moved(&b.1))));
+        tried.truncate(SHORTLIST);
+        tried.retain(|(mean, _)| *mean >= WORTH_A_LOOK);
+        let mut best: Option<(f64, Alignment)> = None;
+        for (mean, alignment) in tried {
+            let probes = self.probes(run, alignment.offset);
+            let sum = mean + self.likeness_of_details(&probes, alignment.shift);
+            if best.is_none_or(|(greatest, _)| sum > greatest) {
+                best = Some((sum, alignment));
             }
         }
+        best.map(|(_, alignment)| self.to_pixels(run, alignment))
     }
-    // One of the three may lie across a cut.
-    best.filter(|(mean, _)| *mean >= 0.5 * SAME_FRAME).map(|(_, alignment)| alignment)
-}
 
-/// Lists the frames of both movies that lie on each other.
-fn overlap(
-    first: ArrayView3<'_, f32>,
-    second: ArrayView3<'_, f32>,
-    offset: isize,
-) -> impl Iterator<Item = [usize; 2]> + use<> {
-    let frames = second.len_of(Axis(0));
-    (0..first.len_of(Axis(0))).filter_map(move |t| {
-        let other = t.checked_add_signed(offset)?;
-        (other < frames).then_some([t, other])
-    })
-}
-
-/// Correlates what overlaps of two frames; `None` when one of them is uniform.
-fn correlation(frames: [ArrayView2<'_, f32>; 2], shift: [isize; 2]) -> Option<f64> {
-    correlation_above(frames, shift, FLAT)
-}
-
-fn correlation_above(
-    [first, second]: [ArrayView2<'_, f32>; 2],
-    [dy, dx]: [isize; 2],
-    least_sd: f64,
-) -> Option<f64> {
-    let (height, width) = first.dim();
-    let (rows, columns) = (height - dy.unsigned_abs(), width - dx.unsigned_abs());
-    let start = |shift: isize| (shift.min(0).unsigned_abs(), shift.max(0).unsigned_abs());
-    let ((y1, y2), (x1, x2)) = (start(dy), start(dx));
-    let a = first.slice(s![y1..y1 + rows, x1..x1 + columns]);
-    let b = second.slice(s![y2..y2 + rows, x2..x2 + columns]);
-    let n = (rows * columns) as f64;
-    let (mut sum_a, mut sum_b, mut aa, mut bb, mut ab) = (0.0f64, 0.0f64, 0.0f64, 0.0f64, 0.0f64);
-    for (a, b) in a.outer_iter().zip(b.outer_iter()) {
-        // Sums of a row in f32: of grey levels below 256 they are exact enough.
-        let mut sums = [0.0f32; 5];
-        for (&a, &b) in a.iter().zip(&b) {
-            sums[0] += a;
-            sums[1] += b;
-            sums[2] += a * a;
-            sums[3] += b * b;
-            sums[4] += a * b;
+    /// Lists pairs of frames that an offset lays on each other, spread over a run.
+    fn probes(&self, run: &Run, offset: isize) -> Vec<[usize; 2]> {
+        let queries = run.last - run.first;
+        let count = PROBES.min(queries + 1);
+        let mut probes: Vec<[usize; 2]> = (0..count)
+            .map(|k| run.first + k * queries / (count - 1).max(1))
+            .filter_map(|query| self.on(query * QUERY_STEP, offset))
+            .collect();
+        // One pair of frames agrees too easily by chance.
+        if probes.len() < 2.min(count) {
+            probes.clear();
         }
-        let [a, b, a2, b2, product] = sums.map(f64::from);
-        (sum_a, sum_b, aa, bb, ab) = (sum_a + a, sum_b + b, aa + a2, bb + b2, ab + product);
+        probes
     }
-    let (var_a, var_b) = (aa / n - (sum_a / n).powi(2), bb / n - (sum_b / n).powi(2));
-    let covariance = ab / n - sum_a * sum_b / (n * n);
-    // Rounding leaves a little of a uniform frame's variance.
-    let least = (least_sd * least_sd).max(1e-3);
-    (var_a > least && var_b > least).then(|| covariance / (var_a * var_b).sqrt())
+
+    /// Returns a frame of the first movie with that of the second which lies on it.
+    fn on(&self, frame: usize, offset: isize) -> Option<[usize; 2]> {
+        let other = frame.checked_add_signed(offset)?;
+        (frame < self.frames[0] && other < self.frames[1]).then_some([frame, other])
+    }
+
+    fn likeness(&self, movies: &[Array3<f32>; 2], probes: &[[usize; 2]], shift: [isize; 2]) -> f64 {
+        let pair = |at: &[usize; 2]| [0, 1].map(|k| movies[k].index_axis(Axis(0), at[k]));
+        let sum: f64 = probes.iter().filter_map(|at| correlation(overlap(pair(at), shift), FLAT)).sum();
+        sum / probes.len() as f64
+    }
+
+    fn likeness_of_details(&self, probes: &[[usize; 2]], shift: [isize; 2]) -> f64 {
+        let pair = |at: &[usize; 2]| [0, 1].map(|k| self.cells[k].index_axis(Axis(0), at[k]));
+        let fine = |at: &[usize; 2]| {
+            let [a, b] = overlap(pair(at), shift).map(details);
+            correlation([a.view(), b.view()], 0.0)
+        };
+        probes.iter().filter_map(fine).sum::<f64>() / probes.len() as f64
+    }
+
+    /// Refines a shift in cells to one in pixels, by ever smaller steps.
+    fn to_pixels(&self, run: &Run, alignment: Alignment) -> Alignment {
+        let probes = self.probes(run, alignment.offset);
+        let pair = |at: &[usize; 2]| [0, 1].map(|k| self.movies[k].index_axis(Axis(0), at[k]));
+        let alike = |shift| -> f64 {
+            probes.iter().filter_map(|at| correlation(overlap(pair(at), shift), FLAT)).sum()
+        };
+        let mut shift = alignment.shift.map(|cells| cells * self.side as isize);
+        let mut step = self.side as isize;
+        while step > 1 {
+            step = (step + 1) / 2;
+            let around = [-step, 0, step];
+            let near = around.into_iter().flat_map(|dy| around.map(|dx| [shift[0] + dy, shift[1] + dx]));
+            let best = near.map(|shift| (alike(shift), shift)).max_by(|a, b| a.0.total_cmp(&b.0));
+            shift = best.map_or(shift, |(_, shift)| shift);
+        }
+        Alignment { shift, ..alignment }
+    }
+
+    /// Counts the frames in a row that are the same.
+    fn longest_stretch(&self, alignment: Alignment) -> usize {
+        let (mut run, mut longest) = (0, 0);
+        for [t, other] in (0..self.frames[0]).filter_map(|t| self.on(t, alignment.offset)) {
+            let frames = [self.movies[0].index_axis(Axis(0), t), self.movies[1].index_axis(Axis(0), other)];
+            let frames = overlap(frames, alignment.shift).map(|frame| cells(frame, self.side));
+            // Uniform frames neither go on with a stretch nor end it.
+            let Some(same) = same_picture(&frames) else { continue };
+            run = if same { run + 1 } else { 0 };
+            longest = longest.max(run);
+        }
+        longest
+    }
 }
 
-/// Takes from each pixel the mean of its four neighbours, the border's own value standing in for what lies
-/// outside.
-fn details(movie: ArrayView3<'_, f32>) -> Array3<f32> {
-    let (_, height, width) = movie.dim();
-    let mut fine = movie.to_owned();
-    for (mut fine, frame) in fine.outer_iter_mut().zip(movie.outer_iter()) {
-        for ((y, x), pixel) in fine.indexed_iter_mut() {
-            let around = frame[[y.saturating_sub(1), x]]
-                + frame[[(y + 1).min(height - 1), x]]
-                + frame[[y, x.saturating_sub(1)]]
-                + frame[[y, (x + 1).min(width - 1)]];
-            *pixel -= 0.25 * around;
-        }
-    }
-    fine
+/// Says whether two frames show the same; `None` when one of them is uniform.
+fn same_picture([a, b]: &[Array2<f32>; 2]) -> Option<bool> {
+    let same = correlation([a.view(), b.view()], FLAT)?;
+    let fine = || {
+        let [a, b] = [a, b].map(|frame| details(frame.view()));
+        correlation([a.view(), b.view()], 0.0).unwrap_or(0.0)
+    };
+    Some(same >= SAME_FRAME && fine() >= SAME_DETAIL)
 }

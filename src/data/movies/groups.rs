@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::alignment::{self, Alignment, SMALLEST_SIDE};
 use super::descriptor::{Described, Describer};
 use super::search::{Candidate, Index, SOUGHT_AT_ONCE};
+use super::union::Union;
 use super::{MoviePrint, lengths_of, print_of};
 use crate::data::fold::movie_hash;
 use crate::data::mouse::Mouse;
@@ -26,7 +27,7 @@ pub struct Place {
 }
 
 /// What two movies have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Likeness {
     /// Equal in every pixel, as far as the shorter goes.
@@ -59,16 +60,13 @@ pub struct Link {
     pub likeness: Likeness,
 }
 
-/// Two trials of one group in different folds.
-pub type Leak = Link;
-
 /// Trials grouped by what their movies share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovieGroups {
-    groups: Vec<Vec<Place>>,
-    of: BTreeMap<Place, usize>,
-    hashes: BTreeMap<Place, u64>,
-    links: Vec<Link>,
+    pub(super) groups: Vec<Vec<Place>>,
+    pub(super) of: BTreeMap<Place, usize>,
+    pub(super) hashes: BTreeMap<Place, u64>,
+    pub(super) links: Vec<Link>,
 }
 
 /// What is kept of a movie once it was read.
@@ -143,50 +141,6 @@ impl MovieGroups {
     pub fn links(&self) -> &[Link] {
         &self.links
     }
-
-    /// Lists pairs of one group that are in different folds; `fold_of` returns `None` for trials in no fold.
-    /// Every group that crosses folds is in the list, and every two of its folds are joined by pairs of it.
-    pub fn leaks(&self, fold_of: impl Fn(Place) -> Option<usize>) -> Vec<Leak> {
-        let mut leaks: Vec<Leak> = Vec::new();
-        let mut union = Union::new(self.groups.iter().map(Vec::len).sum());
-        let mut numbers = HashMap::new();
-        // Which folds of a group are joined already; a number for each fold of each group.
-        let mut number = |group: usize, fold: usize| {
-            let next = numbers.len();
-            *numbers.entry((group, fold)).or_insert(next)
-        };
-        for link in &self.links {
-            let [Some(one), Some(other)] = link.places.map(&fold_of) else { continue };
-            let group = self.of[&link.places[0]];
-            if one != other {
-                union.join(number(group, one), number(group, other), link.likeness);
-                leaks.push(*link);
-            }
-        }
-        for (group, members) in self.groups.iter().enumerate() {
-            let in_folds: Vec<(Place, usize)> =
-                members.iter().filter_map(|&place| Some((place, fold_of(place)?))).collect();
-            let Some(&(first, fold)) = in_folds.first() else { continue };
-            for &(place, other) in &in_folds[1..] {
-                if union.join(number(group, fold), number(group, other), Likeness::ThroughOthers) {
-                    leaks.push(Link { places: [first, place], likeness: Likeness::ThroughOthers });
-                }
-            }
-        }
-        leaks
-    }
-}
-
-/// Lists pairs of trials whose movies have something in common and that are in different folds.
-///
-/// # Errors
-/// When a movie can't be read.
-pub fn leaks(
-    mice: &[&Mouse],
-    fold_of: impl Fn(Place) -> Option<usize>,
-    observer: &dyn Observer,
-) -> Result<Vec<Leak>> {
-    Ok(MovieGroups::find(mice, observer)?.leaks(fold_of))
 }
 
 /// Reads every movie once.
@@ -308,36 +262,5 @@ impl Search<'_> {
             let whole = offset == 0 && 2 * frames > shorter;
             if whole { Likeness::NearDuplicate } else { Likeness::SharedSegment }
         }))
-    }
-}
-
-/// Sets that are joined pair by pair.
-struct Union {
-    parents: Vec<usize>,
-    links: Vec<(usize, usize, Likeness)>,
-}
-
-impl Union {
-    fn new(count: usize) -> Self {
-        Self { parents: (0..count).collect(), links: Vec::new() }
-    }
-
-    fn root(&mut self, mut index: usize) -> usize {
-        while self.parents[index] != index {
-            self.parents[index] = self.parents[self.parents[index]];
-            index = self.parents[index];
-        }
-        index
-    }
-
-    /// Joins the sets of `a` and `b`; says whether they were two.
-    fn join(&mut self, a: usize, b: usize, likeness: Likeness) -> bool {
-        let (one, other) = (self.root(a), self.root(b));
-        if one == other {
-            return false;
-        }
-        self.parents[one.max(other)] = one.min(other);
-        self.links.push((a, b, likeness));
-        true
     }
 }

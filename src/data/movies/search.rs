@@ -7,6 +7,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
+use super::alignment::SLACK;
 use super::descriptor::{Described, INDEX_STEP, LENGTH, QUERY_STEP};
 
 /// Product of two described frames from which they may show the same. Two pixels of shift leave about 0.8,
@@ -21,16 +22,33 @@ const CHAIN: usize = 3;
 pub(super) const SOUGHT_AT_ONCE: usize = 16;
 const SEARCHED_AT_ONCE: usize = 8;
 
+/// Runs of a pair that are kept: a camera that stands still or pans looks much the same at other times, and
+/// the right time need not come first.
+const RUNS: usize = 4;
+
+/// Product above which a query speaks for a run, below which against it: between what unrelated frames and
+/// frames two pixels apart have.
+const NEITHER: f32 = 0.5;
+
 /// A pair of movies that may share frames.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Candidate {
     /// Places of the movies, ascending.
     pub(super) pair: [usize; 2],
-    /// First frame of the first movie at which they looked alike.
-    pub(super) start: usize,
-    /// Frame of the second movie less that of the first, to about two frames.
+    /// Where they looked alike, the best first, at least one.
+    pub(super) runs: Vec<Run>,
+}
+
+/// Frames of two movies that look alike at one distance in time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Run {
+    /// First and last query of the first movie.
+    pub(super) first: usize,
+    /// See `first`.
+    pub(super) last: usize,
+    /// Frame of the second movie less that of the first. Where the picture hardly moves, many are as good.
     pub(super) offset: isize,
-    /// Sum of the products along the chain.
+    /// Sum of the products along the run, each less [`NEITHER`].
     pub(super) score: f32,
 }
 
@@ -97,7 +115,8 @@ impl Index {
                 self.chains(&products, &sought, &searched)
             })
             .collect();
-        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pair.cmp(&b.pair)));
+        let score = |candidate: &Candidate| candidate.runs.first().map_or(0.0, |run| run.score);
+        found.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.pair.cmp(&b.pair)));
         found
     }
 
@@ -112,53 +131,71 @@ impl Index {
             for second in searched.clone().filter(|&second| second > first) {
                 let rows = self.queries.within(first, sought);
                 let columns = self.frames.within(second, searched);
-                let best = best_chain(products.slice(s![rows, columns]));
-                found.extend(best.map(|(start, offset, score)| Candidate {
-                    pair: [first, second],
-                    start,
-                    offset,
-                    score,
-                }));
+                let products = products.slice(s![rows, columns]);
+                if has_chain(products) {
+                    found.push(Candidate { pair: [first, second], runs: best_runs(products) });
+                }
             }
         }
         found
     }
 }
 
-/// Finds the best run of queries that find frames one after the other: first frame, offset, score.
-fn best_chain(products: ArrayView2<'_, f32>) -> Option<(usize, isize, f32)> {
+/// Says whether some queries in a row find frames one after the other.
+fn has_chain(products: ArrayView2<'_, f32>) -> bool {
     let length = CHAIN.min(products.nrows());
-    let mut best: Option<(usize, isize, f32)> = None;
-    for query in 0..(products.nrows() + 1).saturating_sub(length.max(1)) {
+    (0..(products.nrows() + 1).saturating_sub(length.max(1))).any(|query| {
         let row = products.row(query);
         let row = row.as_slice().expect("rows are contiguous");
         // Counting needs no branch; most rows have nothing to look at.
-        if row.iter().map(|&product| u32::from(product >= SIMILAR)).sum::<u32>() == 0 {
-            continue;
+        let similar = row.iter().map(|&product| u32::from(product >= SIMILAR)).sum::<u32>() > 0;
+        similar && (0..row.len()).any(|at| row[at] >= SIMILAR && goes_on(products, query, at, length))
+    })
+}
+
+fn goes_on(products: ArrayView2<'_, f32>, query: usize, at: usize, length: usize) -> bool {
+    (1..length).all(|step| due(products, query + step, at * INDEX_STEP + step * QUERY_STEP) >= SIMILAR)
+}
+
+/// Returns the greater product of a query with the two described frames around one.
+fn due(products: ArrayView2<'_, f32>, query: usize, frame: usize) -> f32 {
+    let around = [frame / INDEX_STEP, frame.div_ceil(INDEX_STEP)];
+    let found = around.into_iter().filter_map(|at| products.get([query, at]).copied());
+    found.fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Finds the best run at every distance in time, and of those the best, none within what is tried around another.
+fn best_runs(products: ArrayView2<'_, f32>) -> Vec<Run> {
+    let (queries, frames) = (products.nrows() * QUERY_STEP, products.ncols() * INDEX_STEP);
+    let offsets = (-(queries as isize)..frames as isize).step_by(INDEX_STEP);
+    let mut all: Vec<Run> = offsets.filter_map(|offset| best_run(products, offset)).collect();
+    all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.offset.abs().cmp(&b.offset.abs())));
+    let mut best: Vec<Run> = Vec::new();
+    for run in all {
+        if best.iter().all(|better| (better.offset - run.offset).abs() > SLACK) {
+            best.push(run);
         }
-        for at in (0..row.len()).filter(|&at| row[at] >= SIMILAR) {
-            let Some(score) = follow(products, query, at, length) else { continue };
-            if best.is_none_or(|(.., other)| score > other) {
-                let offset = (at * INDEX_STEP) as isize - (query * QUERY_STEP) as isize;
-                best = Some((query * QUERY_STEP, offset, score));
-            }
+        if best.len() == RUNS {
+            break;
         }
     }
     best
 }
 
-/// Sums the products of a chain; `None` when it breaks.
-fn follow(products: ArrayView2<'_, f32>, query: usize, at: usize, length: usize) -> Option<f32> {
-    let mut score = products[[query, at]];
-    for step in 1..length {
-        // The frame that is due lies between two of the index.
-        let due = at + step * QUERY_STEP / INDEX_STEP;
-        let found = [due, due + 1].into_iter().filter_map(|at| products.get([query + step, at]).copied());
-        let product = found.fold(f32::NEG_INFINITY, f32::max);
-        if product < SIMILAR {
-            return None;
+/// Finds the queries in a row that speak most for an offset.
+fn best_run(products: ArrayView2<'_, f32>, offset: isize) -> Option<Run> {
+    let mut best: Option<Run> = None;
+    let (mut sum, mut first) = (0.0, 0);
+    for query in 0..products.nrows() {
+        let frame = (query * QUERY_STEP).checked_add_signed(offset);
+        let product = frame.map_or(f32::NEG_INFINITY, |frame| due(products, query, frame));
+        if sum <= 0.0 {
+            (sum, first) = (0.0, query);
         }
-        score += product;
+        sum += product - NEITHER;
+        if sum > best.map_or(0.0, |run| run.score) {
+            best = Some(Run { first, last: query, offset, score: sum });
+        }
     }
-    Some(score)
+    best
 }

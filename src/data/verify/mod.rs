@@ -2,19 +2,22 @@
 //! does. It names everything that it finds and goes on, where the readers stop at the first fault.
 //!
 //! One row of one array is looked at at a time, from its memory map, in parallel over trials: memory does
-//! not grow with the recording, but for a hash a frame of each movie, by which repeats are found.
+//! not grow with the recording, but for a hash a frame of each movie, by which repeats are found, and the some
+//! 25 kB that movies are compared by.
 
+mod alike;
 mod array;
 mod mouse;
 mod problem;
 mod trial;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::format::npy_tree::{Array, mouse_id, tiers_file};
-use super::mouse::MouseId;
+use super::mouse::{Mouse, MouseId};
 use crate::error::{Error, Result};
 use crate::event::Observer;
 
@@ -33,6 +36,22 @@ pub struct Report {
 }
 
 impl Report {
+    /// Adds what was found elsewhere.
+    pub fn merge(&mut self, other: Self) {
+        self.problems.extend(other.problems);
+        self.mice.extend(other.mice);
+    }
+
+    /// Adds a problem, and counts it with its mouse.
+    pub fn add(&mut self, problem: Problem) {
+        self.problems.push(problem);
+        for mouse in &mut self.mice {
+            let own: Vec<Problem> =
+                self.problems.iter().filter(|p| p.mouse.as_ref() == Some(&mouse.mouse)).cloned().collect();
+            *mouse = std::mem::take(mouse).counting(&own);
+        }
+    }
+
     /// Counts the problems of one severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.problems.iter().filter(|problem| problem.severity == severity).count()
@@ -82,50 +101,98 @@ impl MouseReport {
     /// Fills in the counts.
     fn counting(mut self, problems: &[Problem]) -> Self {
         let errors = || problems.iter().filter(|problem| problem.severity == Severity::Error);
-        let trials: std::collections::BTreeSet<_> = errors().filter_map(|problem| problem.trial).collect();
+        let trials: BTreeSet<_> = errors().filter_map(|problem| problem.trial).collect();
         (self.unusable_trials, self.errors) = (trials.len(), errors().count());
         self.remarks = problems.len() - self.errors;
         self
     }
 }
 
-/// Looks through mice, and folders of mice.
+/// What decides which movies are held out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// The tiers: `train` is trained on, all others but `none` are held out.
+    Tiers,
+    /// Something else, which is looked at elsewhere: movies are not compared.
+    Other,
+}
+
+/// Looks through mice, and folders of mice, and whether a held-out movie of one is trained on in any.
 ///
 /// # Errors
 /// [`Error::Usage`] when there is nothing at a path. What is wrong with what is there is no error, but in
 /// the report.
-pub fn verify(paths: &[PathBuf], observer: &dyn Observer) -> Result<Report> {
+pub fn verify(paths: &[PathBuf], split: Split, observer: &dyn Observer) -> Result<Report> {
     if let Some(missing) = paths.iter().find(|path| !path.exists()) {
-        let problem = format!("{}: there is nothing; name a mouse or a folder of mice", missing.display());
+        let problem = format!(
+            "{}: there is nothing; name a mouse, a folder of mice or an experiment file",
+            missing.display()
+        );
         return Err(Error::usage(problem));
     }
-    let mut report = Report { problems: Vec::new(), mice: Vec::new() };
-    let mut seen = std::collections::BTreeSet::new();
+    let (mut found, mut elsewhere) = (Vec::new(), Vec::new());
+    let mut seen = BTreeSet::new();
     for path in paths {
         let mut roots = Vec::new();
         find_mice(path, DEPTH, &mut roots);
         if roots.is_empty() {
-            report.problems.push(Problem {
-                kind: Kind::NotAMouse,
-                severity: Severity::Error,
-                mouse: None,
-                trial: None,
-                file: Some(path.clone()),
-                message: "no mouse here; expected the Sensorium layout, data/{videos,responses,behavior,\
-                          pupil_center}/N.npy and meta/trials/tiers.npy, or folders with it: name another path"
-                    .into(),
-            });
+            elsewhere.push(no_mouse(path));
         }
-        for root in roots {
-            // A mouse that is named twice is looked at once.
-            if seen.insert(root.canonicalize().unwrap_or_else(|_| root.clone())) {
-                let (mouse, mut problems) = mouse::verify(&root, observer);
-                report.mice.push(mouse);
-                report.problems.append(&mut problems);
-            }
-        }
+        // A mouse that is named twice is looked at once.
+        roots.retain(|root| seen.insert(root.canonicalize().unwrap_or_else(|_| root.clone())));
+        found.extend(roots.iter().map(|root| mouse::verify(root, observer)));
+    }
+    if split == Split::Tiers {
+        elsewhere.extend(compare(&mut found, observer));
+    }
+    let mut report = Report { problems: elsewhere, mice: Vec::new() };
+    for (mouse, mut problems) in found {
+        problems.sort_by(|a, b| {
+            (a.severity, a.kind, a.trial, &a.file).cmp(&(b.severity, b.kind, b.trial, &b.file))
+        });
+        report.mice.push(mouse.counting(&problems));
+        report.problems.append(&mut problems);
     }
     Ok(report)
+}
+
+/// Compares the movies of all mice that can be read; says so when one can't be after all.
+fn compare(found: &mut [(MouseReport, Vec<Problem>)], observer: &dyn Observer) -> Option<Problem> {
+    let readable: Vec<(usize, Mouse)> = found
+        .iter()
+        .enumerate()
+        .filter_map(|(at, (mouse, problems))| Some((at, alike::readable_part(&mouse.folder, problems)?)))
+        .collect();
+    let mice: Vec<&Mouse> = readable.iter().map(|(_, mouse)| mouse).collect();
+    match alike::compare(&mice, observer) {
+        Ok(problems) => {
+            for ((at, _), mut problems) in readable.iter().zip(problems) {
+                found[*at].1.append(&mut problems);
+            }
+            None
+        }
+        Err(error) => Some(Problem {
+            kind: Kind::CannotBeOpened,
+            severity: Severity::Error,
+            mouse: None,
+            trial: None,
+            file: None,
+            message: format!("the movies can't be compared: {error}"),
+        }),
+    }
+}
+
+fn no_mouse(path: &Path) -> Problem {
+    Problem {
+        kind: Kind::NotAMouse,
+        severity: Severity::Error,
+        mouse: None,
+        trial: None,
+        file: Some(path.to_path_buf()),
+        message: "no mouse here; expected the Sensorium layout, data/{videos,responses,behavior,pupil_center}/N.npy \
+                  and meta/trials/tiers.npy, or folders with it: name another path"
+            .into(),
+    }
 }
 
 /// Collects the mice at and below `path`, by name.

@@ -20,7 +20,7 @@ use crate::data::trial::{Tier, TrialId};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 
-/// Looks at the mouse in the folder `root`.
+/// Looks at the mouse in the folder `root`; its problems are not counted yet.
 pub(super) fn verify(root: &Path, observer: &dyn Observer) -> (MouseReport, Vec<Problem>) {
     let present = Array::ALL.map(|array| root.join("data").join(array.folder()).is_dir());
     let place = Place { id: mouse_id_or_path(root), root: root.to_path_buf(), present };
@@ -48,8 +48,6 @@ pub(super) fn verify(root: &Path, observer: &dyn Observer) -> (MouseReport, Vec<
         };
         problems.push(Problem::new(Kind::CannotBeOpened, &place.id, file, said(error)));
     }
-    problems
-        .sort_by(|a, b| (a.severity, a.kind, a.trial, &a.file).cmp(&(b.severity, b.kind, b.trial, &b.file)));
     let report = MouseReport {
         mouse: place.id,
         folder: place.root,
@@ -59,7 +57,7 @@ pub(super) fn verify(root: &Path, observer: &dyn Observer) -> (MouseReport, Vec<
         frames_max: most,
         ..MouseReport::default()
     };
-    (report.counting(&problems), problems)
+    (report, problems)
 }
 
 /// Reports the folders that no mouse can do without.

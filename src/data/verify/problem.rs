@@ -64,6 +64,8 @@ pub enum Kind {
     ValueAfterEnd,
     /// All responses of a trial are 0: withheld ones that pass for recorded silence.
     ZeroResponses,
+    /// A movie that is held out, or one that is alike, is trained on too.
+    HeldOutMovieInTraining,
     /// A movie leaves 0..255.
     MovieOutOfRange,
     /// Responses below 0, which training clips.
@@ -72,6 +74,8 @@ pub enum Kind {
     ConstantBehavior,
     /// A trial shows the movie of an earlier one.
     RepeatedMovie,
+    /// A trial shows nearly the movie of another one, or a part of it.
+    AlikeMovies,
     /// The recording has no statistics of an array.
     NoStatistics,
     /// Statistics that can't be read.
@@ -101,10 +105,12 @@ impl Kind {
             Self::NotFinite => "not_finite",
             Self::ValueAfterEnd => "value_after_end",
             Self::ZeroResponses => "zero_responses",
+            Self::HeldOutMovieInTraining => "held_out_movie_in_training",
             Self::MovieOutOfRange => "movie_out_of_range",
             Self::NegativeResponses => "negative_responses",
             Self::ConstantBehavior => "constant_behavior",
             Self::RepeatedMovie => "repeated_movie",
+            Self::AlikeMovies => "alike_movies",
             Self::NoStatistics => "no_statistics",
             Self::UnreadableStatistics => "unreadable_statistics",
             Self::CannotBeOpened => "cannot_be_opened",
@@ -117,6 +123,7 @@ impl Kind {
             Self::NegativeResponses
             | Self::ConstantBehavior
             | Self::RepeatedMovie
+            | Self::AlikeMovies
             | Self::NoStatistics
             | Self::UnreadableStatistics => Severity::Remark,
             _ => Severity::Error,
