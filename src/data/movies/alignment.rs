@@ -201,3 +201,56 @@ fn same_picture([a, b]: &[Array2<f32>; 2]) -> Option<bool> {
     };
     Some(same >= SAME_FRAME && fine() >= SAME_DETAIL)
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::s;
+
+    use super::*;
+
+    /// Detail that no two places share.
+    fn texture(y: usize, x: usize) -> f32 {
+        f32::from(blake3::hash(&[y.to_le_bytes(), x.to_le_bytes()].concat()).as_bytes()[0])
+    }
+
+    /// A wide texture, smoothed over 4 pixels, before which the camera pans by a pixel every 4 frames; a part of the
+    /// picture stands still.
+    fn pan(frames: usize) -> Array3<f32> {
+        let smooth = |y: usize, x: usize| (0..16).map(|k| texture(y + k / 4, x + k % 4)).sum::<f32>() / 16.0;
+        Array3::from_shape_fn((frames, 36, 64), |(t, y, x)| {
+            let still = (8..16).contains(&y) && (20..40).contains(&x);
+            if still { smooth(y + 100, x) } else { smooth(y, x + t / 4) }
+        })
+    }
+
+    #[test]
+    fn a_shift_is_told_from_the_time_that_a_pan_makes_it_look_like() {
+        let movie = pan(90);
+        let first = movie.slice(s![.., 2..34, 2..62]);
+        // The window lies 2 columns further left: of the pan alone, that is 8 frames earlier.
+        let second = movie.slice(s![.., 2..34, 0..60]);
+        let run = Run { first: 0, last: 8, offset: 8, score: 1.0 };
+        let candidate = Candidate { pair: [0, 1], runs: vec![run] };
+        let expected = Alignment { offset: 0, shift: [0, 2] };
+        assert_eq!(shared_stretch(first, second, &candidate), Some((expected, 90)));
+    }
+
+    #[test]
+    fn a_shift_of_large_frames_is_undone_to_the_pixel() {
+        let large = Array3::from_shape_fn((30, 90, 150), |(t, y, x)| texture(y / 6, (x + t) / 6));
+        let (first, second) = (large.slice(s![.., 4..84, 5..145]), large.slice(s![.., 7..87, 2..142]));
+        let run = Run { first: 0, last: 2, offset: 0, score: 1.0 };
+        let candidate = Candidate { pair: [0, 1], runs: vec![run] };
+        let expected = Alignment { offset: 0, shift: [-3, 3] };
+        assert_eq!(shared_stretch(first, second, &candidate), Some((expected, 30)));
+    }
+
+    #[test]
+    fn movies_of_other_details_share_nothing() {
+        let (first, second) = (pan(40), pan(40).slice_move(s![.., ..;-1, ..]));
+        let runs = vec![Run { first: 0, last: 3, offset: 0, score: 1.0 }];
+        let candidate = Candidate { pair: [0, 1], runs };
+        assert_eq!(shared_stretch(first.view(), second.view(), &candidate), None);
+        assert!(shared_stretch(first.view(), first.view(), &candidate).is_some());
+    }
+}

@@ -82,7 +82,7 @@ impl MovieGroups {
     /// Every movie is read once and some 20 kB of it are kept; of likely pairs both are read again.
     ///
     /// # Errors
-    /// When a movie can't be read.
+    /// When a movie can't be read, but for trials of tier `none`: these are then like no other.
     pub fn find(mice: &[&Mouse], observer: &dyn Observer) -> Result<Self> {
         let places: Vec<Place> = mice
             .iter()
@@ -92,14 +92,17 @@ impl MovieGroups {
         let mut scanned = scan(mice, &places, observer)?;
         let mut union = Union::new(places.len());
         let copies = join_equal(&scanned, &mut union);
+        let compared = |index: usize| !copies[index] && scanned[index].described.is_some();
         let mut by_size: BTreeMap<[usize; 2], Vec<usize>> = BTreeMap::new();
-        for (index, place) in places.iter().enumerate().filter(|(index, _)| !copies[*index]) {
+        for (index, place) in places.iter().enumerate().filter(|&(index, _)| compared(index)) {
             by_size.entry(mice[place.mouse].frame_size).or_default().push(index);
         }
         for members in by_size.into_values() {
-            let described = members.iter().filter_map(|&index| scanned[index].described.take()).collect();
-            let search = Search { mice, places: &places, members, described };
-            search.join_alike(&mut union, observer)?;
+            let described: Vec<Described> =
+                members.iter().filter_map(|&index| scanned[index].described.take()).collect();
+            let index = Index::new(&described);
+            drop(described);
+            Search { mice, places: &places, members, index }.join_alike(&mut union, observer)?;
         }
         let hashes = places.iter().zip(&scanned).map(|(&place, scanned)| (place, scanned.hash)).collect();
         Ok(Self::new(&places, union, hashes))
@@ -159,7 +162,14 @@ fn scan(mice: &[&Mouse], places: &[Place], observer: &dyn Observer) -> Result<Ve
     for some in places.chunks(8 * rayon::current_num_threads()) {
         let read = |place: &Place| -> Result<Scanned> {
             let mouse = mice[place.mouse];
-            let movie = mouse.read_movie(place.trial)?;
+            let movie = match mouse.read_movie(place.trial) {
+                // The tier is how a trial that can't be mended is left out: it is like no other.
+                Err(_) if mouse.trial(place.trial)?.tier.0 == "none" => {
+                    let print = MoviePrint::of_frames(mouse.frame_size, std::iter::empty());
+                    return Ok(Scanned { print, hash: 0, described: None });
+                }
+                read => read?,
+            };
             Ok(Scanned {
                 print: print_of(mouse.frame_size, movie.view(), &lengths),
                 hash: movie_hash(movie.view()),
@@ -203,19 +213,18 @@ struct Search<'a> {
     mice: &'a [&'a Mouse],
     places: &'a [Place],
     members: Vec<usize>,
-    described: Vec<Described>,
+    index: Index,
 }
 
 impl Search<'_> {
     fn join_alike(&self, union: &mut Union, observer: &dyn Observer) -> Result<()> {
         let task = || "compare movies".to_string();
-        let index = Index::new(&self.described);
-        let count = self.described.len();
+        let count = self.index.movies();
         observer.emit(Event::Started { task: task(), steps: count as u64, unit: "movies" });
         for start in (0..count).step_by(SOUGHT_AT_ONCE) {
             let sought = start..(start + SOUGHT_AT_ONCE).min(count);
             let step = sought.end as u64;
-            self.verify(index.candidates(sought), union)?;
+            self.verify(self.index.candidates(sought), union)?;
             observer.emit(Event::Progress { task: task(), step, loss: None });
         }
         observer.emit(Event::Finished { task: task() });

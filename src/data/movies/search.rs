@@ -11,8 +11,9 @@ use super::alignment::SLACK;
 use super::descriptor::{Described, INDEX_STEP, LENGTH, QUERY_STEP};
 
 /// Product of two described frames from which they may show the same. Two pixels of shift leave about 0.8,
-/// unrelated frames are spread around 0 by about 0.2.
-const SIMILAR: f32 = 0.7;
+/// unrelated frames are spread around 0 by about 0.2. Of 28,680 pairs of unrelated simulated movies of 36 x 64, 7
+/// have a chain of such frames, at 0.7 none; but there copies shifted by 3 pixels each way are lost, one in ten.
+const SIMILAR: f32 = 0.6;
 
 /// Queries in a row that must find what they look for: all of a second.
 const CHAIN: usize = 3;
@@ -96,7 +97,8 @@ impl Index {
         }
     }
 
-    fn movies(&self) -> usize {
+    /// Counts the movies.
+    pub(super) fn movies(&self) -> usize {
         self.queries.ranges.len()
     }
 
