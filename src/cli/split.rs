@@ -166,7 +166,7 @@ fn find_groups(
     observer: &dyn Observer,
 ) -> Result<MovieGroups> {
     if let Some(path) = kept
-        && let Some(groups) = MovieGroups::stored(path, mice, fingerprints)?
+        && let Some(groups) = MovieGroups::stored(path, mice, fingerprints)
     {
         return Ok(groups);
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
-use ndarray::{ArrayView2, s};
+use ndarray::{Array3, ArrayView2, s};
 
 use super::panel::{INK, LABEL_GAP, LabelledMovie, MARGIN, blank_page};
 use super::plot::{LEFT_EDGE, Line, PAGE_WIDTH, Panel, RIGHT_EDGE, draw_plot_of};
@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 
 /// Trials that are shown.
 const TRIALS: usize = 3;
-/// Frames of each movie that are shown, and the width of each in pixels, about.
+/// Frames of each movie that are shown, and the most pixels that each is wide: together as wide as the page.
 const COLUMNS: usize = 6;
-const FRAME_WIDTH: usize = 120;
+const FRAME_WIDTH: usize = 130;
 /// Rate that recordings are aligned at.
 const FRAME_RATE_HZ: f64 = 30.0;
 /// Frames of nothing between two trials.
@@ -58,12 +58,14 @@ pub fn write_mouse_picture(path: &Path, mouse: &Mouse) -> Result<()> {
 /// Draws one row of frames for each trial, as long as the shortest.
 fn strip(trials: &[Trial], labels: &[String]) -> Result<GrayImage> {
     let frames = trials.iter().map(Trial::frames).min().unwrap_or(0);
-    let movies: Vec<LabelledMovie> = trials
-        .iter()
-        .zip(labels)
-        .map(|(trial, label)| LabelledMovie { label, movie: trial.movie.slice(s![..frames, .., ..]) })
-        .collect();
     let width = trials[0].movie.dim().2;
+    // Of a large movie, a pixel of each square shows enough.
+    let step = width.div_ceil(FRAME_WIDTH).max(1);
+    let shown = |trial: &Trial| trial.movie.slice(s![..frames, ..;step, ..;step]).to_owned();
+    let shown: Vec<Array3<f32>> = trials.iter().map(shown).collect();
+    let movies: Vec<LabelledMovie> =
+        shown.iter().zip(labels).map(|(movie, label)| LabelledMovie { label, movie: movie.view() }).collect();
+    let width = width.div_ceil(step);
     let scale = (FRAME_WIDTH / width.max(1)).max(1) as u32;
     draw_strip(&movies, StripStyle { columns: COLUMNS, scale, frame_rate_hz: FRAME_RATE_HZ, start_s: 0.0 })
 }

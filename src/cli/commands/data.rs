@@ -43,6 +43,9 @@ fn run_verify(args: &VerifyArgs, session: &Session) -> Result<()> {
     if errors == 0 {
         return Ok(());
     }
+    if report.mice.is_empty() {
+        return Err(Error::Failed("no mouse was found to verify".into()));
+    }
     let unusable: usize = report.mice.iter().map(|mouse| mouse.unusable_trials).sum();
     Err(Error::Failed(format!(
         "{errors} errors in {} mice make {unusable} trials unusable, or whole mice where no trial is named; what to \

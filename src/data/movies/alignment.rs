@@ -3,6 +3,8 @@
 //! Under a camera that pans, a picture that is shifted looks like one that is early: the descriptors' best match can
 //! be a second off, and only details tell the two apart. So all times around it are tried with all shifts.
 
+use std::collections::BTreeSet;
+
 use ndarray::{Array2, Array3, ArrayView3, Axis};
 
 use super::descriptor::{FLAT, QUERY_STEP};
@@ -34,6 +36,9 @@ const PROBES: usize = 5;
 
 /// Alignments whose details are compared: those whose frames are most alike.
 const SHORTLIST: usize = 64;
+
+/// Times of the shortlist at which a shift in cells is refined to pixels.
+const REFINED: usize = 8;
 
 /// Mean correlation of the probes' frames below which no shift is right; of a run that goes beyond what is
 /// shared, some are not alike at all.
@@ -111,15 +116,20 @@ impl<'a> Pair<'a> {
         tried.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| moved(&a.1).cmp(&moved(&b.1))));
         tried.truncate(SHORTLIST);
         tried.retain(|(mean, _)| *mean >= WORTH_A_LOOK);
-        let mut best: Option<(f64, Alignment)> = None;
-        for (mean, alignment) in tried {
-            let probes = self.probes(run, alignment.offset);
-            let sum = mean + self.likeness_of_details(&probes, alignment.shift);
-            if best.is_none_or(|(greatest, _)| sum > greatest) {
-                best = Some((sum, alignment));
-            }
+        for (likeness, alignment) in &mut tried {
+            *likeness += self.likeness_of_details(&self.probes(run, alignment.offset), alignment.shift);
         }
-        best.map(|(_, alignment)| self.to_pixels(run, alignment))
+        // The sort is stable: of equals the first stays first.
+        tried.sort_by(|a, b| b.0.total_cmp(&a.0));
+        if self.side == 1 {
+            return tried.first().map(|(_, alignment)| *alignment);
+        }
+        // Between two cells, a wrong time may have the better details: only pixels tell.
+        let mut offsets = BTreeSet::new();
+        tried.retain(|(_, alignment)| offsets.insert(alignment.offset));
+        let refined = tried.iter().take(REFINED).map(|(_, alignment)| self.to_pixels(run, *alignment));
+        let judged = refined.map(|alignment| (self.likeness_in_pixels(run, alignment), alignment));
+        judged.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, alignment)| alignment)
     }
 
     /// Lists pairs of frames that an offset lays on each other, spread over a run.
@@ -177,12 +187,29 @@ impl<'a> Pair<'a> {
         Alignment { shift, ..alignment }
     }
 
+    /// Measures how alike the probes and their details are, shifted by pixels and then averaged to cells.
+    fn likeness_in_pixels(&self, run: &Run, alignment: Alignment) -> f64 {
+        let probes = self.probes(run, alignment.offset);
+        let likeness = |&[t, other]: &[usize; 2]| {
+            let [a, b] = self.frames_in_cells(t, other, alignment.shift);
+            let fine = [&a, &b].map(|frame| details(frame.view()));
+            let same = correlation([a.view(), b.view()], FLAT)?;
+            Some(same + correlation([fine[0].view(), fine[1].view()], 0.0).unwrap_or(0.0))
+        };
+        probes.iter().filter_map(likeness).sum::<f64>() / probes.len() as f64
+    }
+
+    /// Cuts two frames to what overlaps of them under a shift in pixels, and averages it to cells.
+    fn frames_in_cells(&self, t: usize, other: usize, shift: [isize; 2]) -> [Array2<f32>; 2] {
+        let frames = [self.movies[0].index_axis(Axis(0), t), self.movies[1].index_axis(Axis(0), other)];
+        overlap(frames, shift).map(|frame| cells(frame, self.side))
+    }
+
     /// Counts the frames in a row that are the same.
     fn longest_stretch(&self, alignment: Alignment) -> usize {
         let (mut run, mut longest) = (0, 0);
         for [t, other] in (0..self.frames[0]).filter_map(|t| self.on(t, alignment.offset)) {
-            let frames = [self.movies[0].index_axis(Axis(0), t), self.movies[1].index_axis(Axis(0), other)];
-            let frames = overlap(frames, alignment.shift).map(|frame| cells(frame, self.side));
+            let frames = self.frames_in_cells(t, other, alignment.shift);
             // Uniform frames neither go on with a stretch nor end it.
             let Some(same) = same_picture(&frames) else { continue };
             run = if same { run + 1 } else { 0 };

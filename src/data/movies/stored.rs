@@ -29,23 +29,25 @@ struct Stored {
 }
 
 /// Names what groups are found in: the recordings by their fingerprints, and the times at which their movies were last
-/// written, for a value that was changed in place.
-///
-/// # Errors
-/// [`Error::Io`] when a movie isn't there.
-fn key(mice: &[&Mouse], fingerprints: &[String]) -> Result<String> {
+/// written, for a value that was changed in place. A mouse that is one file has one such time.
+fn key(mice: &[&Mouse], fingerprints: &[String]) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&METHOD.to_le_bytes());
+    let written = |path: &Path| {
+        let time = fs::metadata(path).and_then(|file| file.modified()).unwrap_or(UNIX_EPOCH);
+        time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
+    };
     for (mouse, fingerprint) in mice.iter().zip(fingerprints) {
         hasher.update(fingerprint.as_bytes());
+        if mouse.root.is_file() {
+            hasher.update(&written(&mouse.root).to_le_bytes());
+        }
         for trial in &mouse.trials {
-            let path = Array::Movie.file(&mouse.root, trial.id);
-            let written = fs::metadata(&path).and_then(|file| file.modified()).map_err(Error::io(&path))?;
-            let age = written.duration_since(UNIX_EPOCH).unwrap_or_default();
-            hasher.update(&trial.id.0.to_le_bytes()).update(&age.as_nanos().to_le_bytes());
+            hasher.update(&trial.id.0.to_le_bytes());
+            hasher.update(&written(&Array::Movie.file(&mouse.root, trial.id)).to_le_bytes());
         }
     }
-    Ok(hasher.finalize().to_hex().to_string())
+    hasher.finalize().to_hex().to_string()
 }
 
 impl MovieGroups {
@@ -53,17 +55,11 @@ impl MovieGroups {
     /// recordings, or of an older v1reel.
     ///
     /// `fingerprints` are those of the mice.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when a movie isn't there.
-    pub fn stored(path: &Path, mice: &[&Mouse], fingerprints: &[String]) -> Result<Option<Self>> {
+    pub fn stored(path: &Path, mice: &[&Mouse], fingerprints: &[String]) -> Option<Self> {
         // What can't be read or understood is found again: the file holds nothing else.
-        let Ok(bytes) = fs::read(path) else { return Ok(None) };
-        let Ok(stored) = serde_json::from_slice::<Stored>(&bytes) else { return Ok(None) };
-        if stored.key != key(mice, fingerprints)? {
-            return Ok(None);
-        }
-        Ok(Self::from_stored(&stored, mice))
+        let bytes = fs::read(path).ok()?;
+        let stored: Stored = serde_json::from_slice(&bytes).ok()?;
+        (stored.key == key(mice, fingerprints)).then(|| Self::from_stored(&stored, mice))?
     }
 
     fn from_stored(stored: &Stored, mice: &[&Mouse]) -> Option<Self> {
@@ -98,14 +94,14 @@ impl MovieGroups {
     /// Writes the groups of these mice to `path` as JSON, whole or not at all.
     ///
     /// # Errors
-    /// [`Error::Io`] when it can't be written, or a movie isn't there.
+    /// [`Error::Io`] when it can't be written.
     pub fn store(&self, path: &Path, mice: &[&Mouse], fingerprints: &[String]) -> Result<()> {
         let pair = |place: Place| (place.mouse, place.trial.0);
         let trial = |(&place, &group): (&Place, &usize)| {
             (place.mouse, place.trial.0, group, self.hash_of(place).unwrap_or_default())
         };
         let stored = Stored {
-            key: key(mice, fingerprints)?,
+            key: key(mice, fingerprints),
             trials: self.of.iter().map(trial).collect(),
             links: self.links.iter().map(|link| (link.places.map(pair), link.likeness)).collect(),
         };
