@@ -4,6 +4,7 @@ pub mod args;
 pub mod commands;
 pub mod event_log;
 mod leaks;
+mod machine;
 pub mod output;
 pub mod progress;
 pub mod session;
