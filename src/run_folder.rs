@@ -29,6 +29,11 @@ impl RunFolder {
         self.member(index).join("model.safetensors")
     }
 
+    /// Which trials show movies that are alike: JSON, there when it took long to find out.
+    pub fn movie_groups(&self) -> PathBuf {
+        self.0.join("movie_groups.json")
+    }
+
     /// Transparency mask of a mouse: npy, `[height, width]` of the encoder's input.
     pub fn mask(&self, mouse: &MouseId) -> PathBuf {
         self.0.join("masks").join(format!("{mouse}.npy"))

@@ -2,11 +2,13 @@
 
 mod integration {
     mod cli;
+    mod data_verify;
     mod devices;
     mod encoder_parity;
     mod experiment_file;
     mod finetune;
     mod fold_hash;
+    mod folds;
     mod frozen_encoder;
     mod gaussian_readout;
     mod kernels;

@@ -15,6 +15,7 @@ use crate::device::DeviceChoice;
 #[command(name = "v1reel", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Start with `v1reel demo`, or with your own recordings:\n  \
     v1reel inspect MOUSE             what is in a recording\n  \
+    v1reel data verify MOUSE         what is broken in it\n  \
     v1reel train experiment.toml     fit the encoding models\n  \
     v1reel validate experiment.toml  see how well they predict\n  \
     v1reel mask experiment.toml      find the pixels that the neurons see\n  \
@@ -57,7 +58,7 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Show what is in a recording: neurons, trials, tiers, frames, behavior
     Inspect(InspectArgs),
-    /// Look after recordings: store them in one file
+    /// Look after recordings: find what is broken in them, store them in one file, exchange them as NWB
     Data(DataArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out
     Train(TrainArgs),
@@ -170,40 +171,9 @@ pub struct InspectArgs {
     /// Print one line of JSON instead of a table
     #[arg(long)]
     pub json: bool,
-}
-
-/// Arguments of `data`.
-#[derive(Debug, Clone, Args)]
-pub struct DataArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: DataCommand,
-}
-
-/// The commands of `data`.
-#[derive(Debug, Clone, Subcommand)]
-pub enum DataCommand {
-    /// Write a mouse of .npy files to one HDF5 file, from which clips are read faster
-    Convert(ConvertArgs),
-}
-
-/// Arguments of `data convert`.
-#[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Every command takes the file wherever it takes a folder. The mouse is named by the file: keep \
-    the folder's name to draw the same clips. Values are kept as v1reel reads them: movies of whole numbers as \
-    bytes, all else as floats of 4 bytes; the NaN after a trial's end is left out."
-)]
-pub struct ConvertArgs {
-    /// Folder of the mouse
-    #[arg(value_name = "MOUSE")]
-    pub mouse: PathBuf,
-    /// The file to write
-    #[arg(value_name = "OUT.h5")]
-    pub out: PathBuf,
-    /// Compress without loss: smaller, but slower to read
-    #[arg(long)]
-    pub compress: bool,
+    /// Also draw the mouse to this PNG: frames of a few movies, running and pupil, the responses
+    #[arg(long, value_name = "PNG")]
+    pub picture: Option<PathBuf>,
 }
 
 /// Arguments of `validate`.

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 pub mod event_log;
+mod leaks;
 mod machine;
 pub mod output;
 pub mod progress;
@@ -50,6 +51,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Simulate(args) => commands::simulate::run(&args, &session),
         Command::Inspect(args) => commands::inspect::run(&args, &session),
         Command::Data(data) => match data.command {
+            DataCommand::Verify(args) => commands::verify::run(&args, &session),
             DataCommand::Convert(args) => commands::convert::run(&args, &session),
         },
         Command::Train(args) => commands::train::run(&args, &session),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
-use super::split::FoldedMouse;
+use super::session::Session;
+use super::split::FoldedMice;
 use crate::atomic;
 use crate::data::format::npy_array::{NpyArray, write_numbers};
 use crate::data::input::{Geometry, Padding};
@@ -25,7 +26,7 @@ pub struct Workspace {
     pub experiment: Experiment,
     /// The mice, in the order of the readouts, without the held-out fold.
     pub mice: Vec<SplitMouse>,
-    folded: Vec<FoldedMouse>,
+    folded: FoldedMice,
     /// Trials to reconstruct of each mouse.
     pub chosen: Vec<Vec<TrialId>>,
     /// Where results go.
@@ -35,22 +36,23 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Opens the mice and splits their trials. Activations take about `memory` bytes.
+    /// Opens the mice and splits their trials. Activations take about as many bytes as the session gives them.
     ///
     /// # Errors
     /// When a mouse can't be opened, the mice don't fit together, or a listed trial is not there.
-    pub fn open(experiment: Experiment, memory: usize) -> Result<Self> {
-        let runtime = Runtime::new(experiment.device.open()?, memory);
-        let (mut mice, mut chosen, mut folded) = (Vec::new(), Vec::new(), Vec::new());
+    pub fn open(experiment: Experiment, session: &Session) -> Result<Self> {
+        let runtime = Runtime::new(experiment.device.open()?, session.memory());
+        let mut opened = Vec::new();
         for path in &experiment.data.mice {
             let mouse = Mouse::open(path)?;
             Geometry::new(mouse.frame_size, experiment.input_size, Padding::Center)?;
-            let folds = FoldedMouse::new(mouse, experiment.data.folds)?;
-            let split = folds.without(experiment.data.held_out_fold, &experiment)?;
-            chosen.push(choose(&experiment, &split)?);
-            mice.push(split);
-            folded.push(folds);
+            opened.push(mouse);
         }
+        let folder = RunFolder::new(&experiment.run);
+        let folded = FoldedMice::new(opened, &experiment, Some(&folder.movie_groups()), session.observer())?;
+        folded.warn_of_leaks(experiment.data.held_out_fold, session.observer());
+        let mice = folded.without(experiment.data.held_out_fold, &experiment)?;
+        let chosen = mice.iter().map(|split| choose(&experiment, split)).collect::<Result<Vec<_>>>()?;
         let channels = |split: &SplitMouse| split.mouse.channels();
         if let Some(other) = mice.iter().find(|split| channels(split) != channels(&mice[0])) {
             return Err(Error::usage(format!(
@@ -61,7 +63,6 @@ impl Workspace {
                 channels(&mice[0])
             )));
         }
-        let folder = RunFolder::new(&experiment.run);
         Ok(Self { experiment, mice, folded, chosen, folder, runtime })
     }
 
@@ -84,7 +85,7 @@ impl Workspace {
     /// When a mouse has no trial outside the fold that the member leaves out.
     pub fn mice_of(&self, member: usize) -> Result<Vec<SplitMouse>> {
         let fold = self.experiment.fold_left_out_by(member);
-        self.folded.iter().map(|mouse| mouse.without(fold, &self.experiment)).collect()
+        self.folded.without(fold, &self.experiment)
     }
 
     /// Lists the members that were not trained on a trial's movie.
@@ -92,7 +93,7 @@ impl Workspace {
     /// # Errors
     /// When the movie can't be read.
     pub fn unseen_by(&self, index: usize, trial: TrialId) -> Result<Vec<usize>> {
-        self.folded[index].unseen_by(trial, &self.experiment)
+        self.folded.unseen_by(index, trial, &self.experiment)
     }
 
     /// Lists the members that may reconstruct a trial: those that were not trained on its movie.

@@ -1,7 +1,8 @@
 //! Splits trials into folds by movie, so that no movie is both trained and tested on.
 //!
-//! The published split: a perceptual hash of five frames of the movie, modulo the number of folds.
-//! Near-duplicates of a movie can still fall into different folds.
+//! The published split: a perceptual hash of five frames of the movie, modulo the number of folds. Near-duplicates
+//! of a movie, or another part of it, can then fall into different folds. So by default movies that are alike are
+//! grouped first, and a group is in the published fold of its first trial.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::mouse::Mouse;
+use super::movies::{MovieGroups, Place};
 use super::trial::TrialId;
 use crate::error::{Error, Result};
 
@@ -50,6 +52,18 @@ pub fn movie_hash(movie: ArrayView3<'_, f32>) -> u64 {
 /// When `folds` is 0.
 pub fn fold_of(hash: u64, folds: usize) -> usize {
     (hash % folds as u64) as usize
+}
+
+/// What is kept in one fold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoldBy {
+    /// Movies that are equal, nearly equal or share a stretch, also of different mice: see [`MovieGroups`]. Where no
+    /// movies are alike but equal ones, these are the published folds.
+    #[default]
+    Groups,
+    /// Movies of one hash, as published: movies that are alike may be in different folds.
+    Published,
 }
 
 /// Which fold each member of an ensemble leaves out of its training.
@@ -113,6 +127,55 @@ impl Folds {
             assignments.insert(trial.id, Assignment { hash, fold: fold_of(hash, count) });
         }
         Ok(Self { count, assignments })
+    }
+
+    /// Assigns every trial of each of `mice` to one of `count` folds, those of one group together: to the fold that
+    /// the hash of the group's first movie says. Trials of tier `none` are in no fold and don't count as first.
+    ///
+    /// `groups` are those of the same mice.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when `count` is 0 or the groups are of other mice.
+    pub fn of_groups(mice: &[&Mouse], groups: &MovieGroups, count: usize) -> Result<Vec<Self>> {
+        Self::of_hashes(mice, groups, count, |place| {
+            let group = &groups.groups()[groups.group_of(place)?];
+            let in_fold = |place: &&Place| {
+                let trial = mice.get(place.mouse).and_then(|mouse| mouse.trial(place.trial).ok());
+                trial.is_some_and(|trial| trial.tier.0 != "none")
+            };
+            groups.hash_of(*group.iter().find(in_fold)?)
+        })
+    }
+
+    /// Assigns the same trials as [`Folds::assign`], by hashes that were taken already.
+    ///
+    /// # Errors
+    /// As [`Folds::of_groups`].
+    pub fn published(mice: &[&Mouse], groups: &MovieGroups, count: usize) -> Result<Vec<Self>> {
+        Self::of_hashes(mice, groups, count, |place| groups.hash_of(place))
+    }
+
+    fn of_hashes(
+        mice: &[&Mouse],
+        groups: &MovieGroups,
+        count: usize,
+        deciding: impl Fn(Place) -> Option<u64>,
+    ) -> Result<Vec<Self>> {
+        if count == 0 {
+            return Err(Error::usage("0 folds; expected at least 1"));
+        }
+        let foreign = |id| Error::usage(format!("trial {id} is in no group: the groups are of other mice"));
+        let of_mouse = |(mouse, recorded): (usize, &&Mouse)| {
+            let mut assignments = BTreeMap::new();
+            for trial in recorded.trials.iter().filter(|trial| trial.tier.0 != "none") {
+                let place = Place { mouse, trial: trial.id };
+                let hash = groups.hash_of(place).ok_or_else(|| foreign(trial.id))?;
+                let fold = fold_of(deciding(place).ok_or_else(|| foreign(trial.id))?, count);
+                assignments.insert(trial.id, Assignment { hash, fold });
+            }
+            Ok(Self { count, assignments })
+        };
+        mice.iter().enumerate().map(of_mouse).collect()
     }
 
     /// Returns the number of folds.

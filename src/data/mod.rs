@@ -9,10 +9,11 @@ pub mod input;
 pub mod mouse;
 pub mod movies;
 pub mod trial;
+pub mod verify;
 
 pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};
 pub use clip::{Clip, ClipConfig, ClipSampler};
-pub use fold::{FoldPolicy, Folds};
+pub use fold::{FoldBy, FoldPolicy, Folds};
 pub use input::{Geometry, Padding};
 pub use mouse::{Mouse, MouseId, TrialSummary};
 pub use trial::{Tier, Trial, TrialId};

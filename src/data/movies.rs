@@ -1,15 +1,28 @@
-//! Finds trials that show one movie, by its pixels: tiers don't say which, and a movie that was trained on
-//! must not pass for a held-out one.
+//! Finds trials that show one movie, or movies that are alike, by their pixels: tiers don't say which, and a
+//! movie that was trained on must not pass for a held-out one.
 
 use std::collections::BTreeSet;
 
 use blake3::Hash;
-use ndarray::Axis;
+use ndarray::{ArrayView3, Axis};
 use rayon::prelude::*;
 
 use super::mouse::Mouse;
 use super::trial::TrialId;
 use crate::error::Result;
+
+mod alignment;
+mod descriptor;
+mod frames;
+mod groups;
+mod leaks;
+mod search;
+mod stored;
+mod union;
+
+pub use alignment::SHARED_FRAMES;
+pub use groups::{Likeness, Link, MovieGroups, Place};
+pub use leaks::{Leak, leaks};
 
 /// What is kept of a movie to tell it from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +44,32 @@ impl MoviePrint {
             && hash(self).is_some_and(|h| hash(other) == Some(h))
     }
 
+    /// Takes the print of a movie frame by frame, so that it can be compared at any length; each frame is
+    /// its pixels in rows.
+    pub(crate) fn of_frames(frame_size: [usize; 2], frames: impl Iterator<Item = Vec<f32>>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        let mut bytes = Vec::new();
+        let hashes = frames.enumerate().map(|(index, frame)| {
+            bytes.clear();
+            bytes.extend(frame.iter().flat_map(|pixel| pixel.to_le_bytes()));
+            (index + 1, hasher.update(&bytes).finalize())
+        });
+        Self { frame_size, hashes: hashes.collect() }
+    }
+
     fn frames(&self) -> usize {
         self.hashes.last().map_or(0, |(frames, _)| *frames)
+    }
+
+    /// What prints of equal movies have in common, and no others; `None` without frames.
+    fn whole(&self) -> Option<([usize; 2], usize, Hash)> {
+        self.hashes.last().map(|&(frames, hash)| (self.frame_size, frames, hash))
+    }
+
+    /// The same of the shorter movies that this one begins with, should they be there.
+    fn beginnings(&self) -> impl Iterator<Item = ([usize; 2], usize, Hash)> {
+        let shorter = self.hashes.len().saturating_sub(1);
+        self.hashes[..shorter].iter().map(|&(frames, hash)| (self.frame_size, frames, hash))
     }
 }
 
@@ -41,13 +78,19 @@ impl MoviePrint {
 /// # Errors
 /// When there is no such trial or its movie can't be read.
 pub fn movie_prints(trials: &[(&Mouse, TrialId)]) -> Result<Vec<MoviePrint>> {
-    let frames = |&(mouse, id): &(&Mouse, TrialId)| mouse.trial(id).map(|trial| trial.frames);
-    let lengths = trials.iter().map(frames).collect::<Result<BTreeSet<usize>>>()?;
-    trials.par_iter().map(|&(mouse, id)| print(mouse, id, &lengths)).collect()
+    let lengths = lengths_of(trials)?;
+    let print = |&(mouse, id): &(&Mouse, TrialId)| -> Result<MoviePrint> {
+        Ok(print_of(mouse.frame_size, mouse.read_movie(id)?.view(), &lengths))
+    };
+    trials.par_iter().map(print).collect()
 }
 
-fn print(mouse: &Mouse, id: TrialId, lengths: &BTreeSet<usize>) -> Result<MoviePrint> {
-    let movie = mouse.read_movie(id)?;
+/// Lists the numbers of frames that movies have.
+fn lengths_of(trials: &[(&Mouse, TrialId)]) -> Result<BTreeSet<usize>> {
+    trials.iter().map(|&(mouse, id)| mouse.trial(id).map(|trial| trial.frames)).collect()
+}
+
+fn print_of(frame_size: [usize; 2], movie: ArrayView3<'_, f32>, lengths: &BTreeSet<usize>) -> MoviePrint {
     let mut hasher = blake3::Hasher::new();
     let mut hashes = Vec::new();
     for (index, frame) in movie.axis_iter(Axis(0)).enumerate() {
@@ -57,7 +100,7 @@ fn print(mouse: &Mouse, id: TrialId, lengths: &BTreeSet<usize>) -> Result<MovieP
             hashes.push((index + 1, hasher.finalize()));
         }
     }
-    Ok(MoviePrint { frame_size: mouse.frame_size, hashes })
+    MoviePrint { frame_size, hashes }
 }
 
 /// Groups places in `prints` by movie, in the order of the first showings.

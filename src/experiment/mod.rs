@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub use layer::{Layer, PRESETS};
 pub use raw::{EnsembleConfig, InputConfig, RawData, RawExperiment};
 
-use crate::data::{ClipConfig, FoldPolicy, Tier, TrialId};
+use crate::data::{ClipConfig, FoldBy, FoldPolicy, Tier, TrialId};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::model::ModelConfig;
@@ -41,6 +41,8 @@ pub struct DataSettings {
     pub mice: Vec<PathBuf>,
     /// Number of folds, at least 2.
     pub folds: usize,
+    /// What a fold keeps together.
+    pub fold_by: FoldBy,
     /// The fold that is held out to reconstruct, below `folds`; see [`FoldPolicy`].
     pub held_out_fold: usize,
     /// Frame rate of all recorded arrays.
@@ -150,6 +152,7 @@ impl From<&Experiment> for RawExperiment {
             data: RawData {
                 mice: data.mice.clone(),
                 folds: data.folds,
+                fold_by: data.fold_by,
                 held_out_fold: data.held_out_fold,
                 frame_rate_hz: data.frame_rate_hz,
                 trials,

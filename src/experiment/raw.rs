@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::data::{ClipConfig, FoldPolicy};
+use crate::data::{ClipConfig, FoldBy, FoldPolicy};
 use crate::model::ModelConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
@@ -56,6 +56,8 @@ pub struct RawData {
     pub mice: Vec<PathBuf>,
     /// Number of folds that the movies are split into.
     pub folds: usize,
+    /// What a fold keeps together: `groups`, movies that are alike; `published`, only those of one hash.
+    pub fold_by: FoldBy,
     /// The fold that no member is trained on.
     pub held_out_fold: usize,
     /// Frame rate of all recorded arrays.
@@ -76,6 +78,7 @@ impl Default for RawData {
         Self {
             mice: Vec::new(),
             folds: 7,
+            fold_by: FoldBy::Groups,
             held_out_fold: 0,
             frame_rate_hz: 30.0,
             trials: None,
@@ -130,6 +133,7 @@ impl RawExperiment {
             data: RawData {
                 mice: vec![text().into()],
                 folds: 7,
+                fold_by: FoldBy::Groups,
                 held_out_fold: 0,
                 frame_rate_hz: 30.0,
                 trials: Some(vec![0]),

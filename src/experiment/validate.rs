@@ -100,6 +100,7 @@ fn validate_data(data: RawData) -> Checked<DataSettings> {
     Ok(DataSettings {
         mice: data.mice,
         folds: data.folds,
+        fold_by: data.fold_by,
         held_out_fold: data.held_out_fold,
         frame_rate_hz: data.frame_rate_hz,
         trials: trial_choice(data.trials, data.trial_count)?,

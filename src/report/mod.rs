@@ -5,6 +5,7 @@
 
 mod h264;
 pub mod mask_picture;
+pub mod mouse_picture;
 pub mod movie_file;
 pub mod page;
 pub mod panel;

@@ -17,6 +17,14 @@ use crate::error::{Error, Result};
 
 /// Width of the picture and height of one panel, in pixels.
 const PANEL: (u32, u32) = (960, 360);
+/// Width of the picture, and where its axes begin and end, in pixels.
+pub(super) const PAGE_WIDTH: u32 = PANEL.0;
+pub(super) const LEFT_EDGE: u32 = AXES_MARGIN + Y_LABEL_WIDTH;
+pub(super) const RIGHT_EDGE: u32 = PAGE_WIDTH - AXES_MARGIN_RIGHT;
+/// Space around the axes, in pixels.
+const AXES_MARGIN: u32 = 12;
+const AXES_MARGIN_RIGHT: u32 = 28;
+const Y_LABEL_WIDTH: u32 = 92;
 /// Height of the title, in pixels.
 const TITLE_HEIGHT: u32 = 44;
 /// Name under which plotters knows the embedded font.
@@ -68,10 +76,18 @@ pub fn write_plot(path: &Path, title: &str, panels: &[Panel]) -> Result<()> {
 }
 
 fn draw_plot(title: &str, panels: &[Panel]) -> Result<RgbImage> {
+    draw_plot_of(title, panels, PANEL.1)
+}
+
+/// Draws the panels one above the other, each `panel_height` pixels high.
+///
+/// # Errors
+/// [`Error::Usage`] when there is no panel or no finite point at all.
+pub(super) fn draw_plot_of(title: &str, panels: &[Panel], panel_height: u32) -> Result<RgbImage> {
     let x_range = range(panels.iter().flat_map(|p| &p.lines).flat_map(finite).map(|p| p.0), 0.0);
     let x_range = x_range.ok_or_else(|| Error::usage(format!("\"{title}\": there is nothing to plot")))?;
     ready_font()?;
-    let size = (PANEL.0, TITLE_HEIGHT + PANEL.1 * panels.len() as u32);
+    let size = (PANEL.0, TITLE_HEIGHT + panel_height * panels.len() as u32);
     let mut picture = RgbImage::from_pixel(size.0, size.1, Rgb([255; 3]));
     {
         let page = PlotPage::new(&mut picture).into_drawing_area();
@@ -91,10 +107,10 @@ fn draw_panel(area: &Area, panel: &Panel, (x_min, x_max): (f64, f64)) -> Result<
     let values = panel.lines.iter().flat_map(finite).map(|p| p.1);
     let (y_min, y_max) = range(values, 0.05).unwrap_or((0.0, 1.0));
     let mut chart = ChartBuilder::on(area)
-        .margin(12)
-        .margin_right(28)
+        .margin(AXES_MARGIN)
+        .margin_right(AXES_MARGIN_RIGHT)
         .x_label_area_size(50)
-        .y_label_area_size(92)
+        .y_label_area_size(Y_LABEL_WIDTH)
         .build_cartesian_2d(x_min..x_max, y_min..y_max)?;
     chart
         .configure_mesh()

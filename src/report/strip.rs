@@ -49,7 +49,7 @@ pub fn shown_frames(frames: usize, columns: usize) -> Vec<usize> {
     (0..columns).map(|i| (i * (frames - 1) + (columns - 1) / 2) / (columns - 1).max(1)).collect()
 }
 
-fn draw_strip(movies: &[LabelledMovie], style: StripStyle) -> Result<GrayImage> {
+pub(super) fn draw_strip(movies: &[LabelledMovie], style: StripStyle) -> Result<GrayImage> {
     let (frames, height, width) = check(movies, style.scale)?;
     if style.columns == 0 {
         return Err(Error::usage("a strip of 0 columns can't be drawn; the least is 1"));

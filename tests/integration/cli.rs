@@ -19,6 +19,7 @@ fn help_lists_every_command_on_standard_output() {
     for name in [
         "simulate",
         "inspect",
+        "data",
         "train",
         "import",
         "causality",

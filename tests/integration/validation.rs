@@ -118,7 +118,7 @@ fn a_showing_whose_movie_was_trained_on_is_not_called_held_out() {
         .find(|(_, (a, b))| a != b)
         .map(|(cut, (a, _))| (cut, a))
         .unwrap();
-    let mice = format!("mice = [\"cut_{cut}\"]");
+    let mice = format!("mice = [\"cut_{cut}\"]\nfold_by = \"published\"");
     lab.write(
         "cut.toml",
         &SMALL.replace("mice = [\"mouse\"]", &mice).replace("run = \"run\"", "run = \"cut\""),

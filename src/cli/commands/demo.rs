@@ -30,7 +30,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     }
     let text = format!("name = \"demo\"\nrun = {folder:?}\n[data]\nmice = [{mouse:?}]\n");
     let layers = vec![Layer::preset("demo")?, Layer::text("the demo", &text, &folder)?];
-    let workspace = Workspace::open(session.resolve(layers, "demo")?, session.memory())?;
+    let workspace = Workspace::open(session.resolve(layers, "demo")?, session)?;
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
     if args.train {

@@ -16,7 +16,7 @@ use crate::reconstruct::{Condition, Reconstruction};
 /// # Errors
 /// Whatever the stage returns.
 pub fn run(args: &EvaluateArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(&args.experiment)?, session.memory())?;
+    let workspace = Workspace::open(session.experiment(&args.experiment)?, session)?;
     let rows = evaluate(&workspace)?;
     if args.json {
         let means: serde_json::Map<String, serde_json::Value> =

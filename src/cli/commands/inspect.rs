@@ -1,6 +1,6 @@
 //! `v1reel inspect`: shows what is in a recording.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -8,8 +8,11 @@ use crate::cli::args::InspectArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
-use crate::data::Mouse;
+use crate::data::movies::{group_by_movie, movie_prints};
+use crate::data::{Mouse, Tier, TrialId};
 use crate::error::Result;
+use crate::event::Event;
+use crate::report::mouse_picture::write_mouse_picture;
 
 /// Trials that are read in full for the statistics.
 const SAMPLED_TRIALS: usize = 10;
@@ -25,6 +28,9 @@ struct Summary {
     pupil_center_rows: usize,
     trials: usize,
     trials_by_tier: BTreeMap<String, usize>,
+    /// Movies that differ, over all trials; unknown when one can't be read.
+    movies: Option<usize>,
+    movies_by_tier: Option<BTreeMap<String, usize>>,
     frames_min: usize,
     frames_max: usize,
     sampled_trials: usize,
@@ -67,8 +73,12 @@ impl Statistics {
 ///
 /// # Errors
 /// When the folder is no mouse, or one of the sampled trials is damaged.
-pub fn run(args: &InspectArgs, _: &Session) -> Result<()> {
-    let summary = summarise(&Mouse::open(&args.mouse)?)?;
+pub fn run(args: &InspectArgs, session: &Session) -> Result<()> {
+    let mouse = Mouse::open(&args.mouse)?;
+    let summary = summarise(&mouse, session)?;
+    if let Some(picture) = &args.picture {
+        write_mouse_picture(picture, &mouse)?;
+    }
     if args.json {
         return output::json(&summary);
     }
@@ -97,10 +107,38 @@ pub fn run(args: &InspectArgs, _: &Session) -> Result<()> {
     for (row, statistics) in summary.pupil_center.iter().enumerate() {
         table.row(statistics.cells(&format!("pupil center {}", ["x", "y"].get(row).unwrap_or(&"?"))));
     }
-    output::line(table)
+    output::line(table)?;
+    output::line(repeats_table(&summary))
 }
 
-fn summarise(mouse: &Mouse) -> Result<Summary> {
+/// Says for each tier how many movies its trials show, and how many trials show one again.
+fn repeats_table(summary: &Summary) -> Table {
+    let mut table = Table::new(["tier", "trials", "movies", "repeats"]);
+    let mut row = |tier: &str, trials: usize, movies: Option<usize>| {
+        let known = |count: Option<usize>| count.map_or_else(|| "?".to_string(), |count| count.to_string());
+        let repeats = movies.map(|movies| trials - movies);
+        table.row([tier.to_string(), trials.to_string(), known(movies), known(repeats)]);
+    };
+    for (tier, &trials) in &summary.trials_by_tier {
+        row(tier, trials, summary.movies_by_tier.as_ref().and_then(|movies| movies.get(tier)).copied());
+    }
+    row("all", summary.trials, summary.movies);
+    table
+}
+
+/// Counts the movies that differ, over all trials and by tier.
+fn count_movies(mouse: &Mouse) -> Result<(usize, BTreeMap<String, usize>)> {
+    let trials: Vec<(&Mouse, TrialId)> = mouse.trials.iter().map(|trial| (mouse, trial.id)).collect();
+    let groups = group_by_movie(&movie_prints(&trials)?);
+    let mut by_tier: BTreeMap<String, usize> = BTreeMap::new();
+    for group in &groups {
+        let tiers: BTreeSet<&Tier> = group.iter().map(|&at| &mouse.trials[at].tier).collect();
+        tiers.into_iter().for_each(|tier| *by_tier.entry(tier.to_string()).or_default() += 1);
+    }
+    Ok((groups.len(), by_tier))
+}
+
+fn summarise(mouse: &Mouse, session: &Session) -> Result<Summary> {
     let mut trials_by_tier = BTreeMap::new();
     for trial in &mouse.trials {
         *trials_by_tier.entry(trial.tier.to_string()).or_insert(0) += 1;
@@ -114,6 +152,15 @@ fn summarise(mouse: &Mouse) -> Result<Summary> {
         .map(|trial| mouse.read_trial(trial.id))
         .collect::<Result<Vec<_>>>()?;
     let frames = || mouse.trials.iter().map(|trial| trial.frames);
+    let (movies, movies_by_tier) = match count_movies(mouse) {
+        Ok((movies, by_tier)) => (Some(movies), Some(by_tier)),
+        Err(error) => {
+            let message =
+                format!("repeats are unknown: {error}; `v1reel data verify` names all that is broken");
+            session.observer().emit(Event::Warning { message });
+            (None, None)
+        }
+    };
     let rows = |count: usize, pick: &dyn Fn(usize) -> Statistics| (0..count).map(pick).collect();
     Ok(Summary {
         mouse: mouse.id.to_string(),
@@ -124,6 +171,8 @@ fn summarise(mouse: &Mouse) -> Result<Summary> {
         pupil_center_rows: mouse.pupil_center_rows,
         trials: mouse.trials.len(),
         trials_by_tier,
+        movies,
+        movies_by_tier,
         frames_min: frames().min().unwrap_or(0),
         frames_max: frames().max().unwrap_or(0),
         sampled_trials: sampled.len(),

@@ -12,3 +12,4 @@ pub mod reconstruct;
 pub mod simulate;
 pub mod train;
 pub mod validate;
+pub mod verify;

@@ -17,7 +17,7 @@ use crate::metric::{correlation, error};
 /// # Errors
 /// Whatever the stage returns.
 pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(args)?, session.memory())?;
+    let workspace = Workspace::open(session.experiment(args)?, session)?;
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;

@@ -15,7 +15,7 @@ use crate::report::trial_pictures::write_pictures;
 /// # Errors
 /// Whatever the stage returns.
 pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(&args.experiment)?, session.memory())?;
+    let workspace = Workspace::open(session.experiment(&args.experiment)?, session)?;
     if workspace.chosen.iter().all(Vec::is_empty) {
         let fold = workspace.experiment.data.held_out_fold;
         return Err(Error::usage(format!("fold {fold} has no trial to reconstruct; choose data.trials")));

@@ -92,7 +92,7 @@ fn warn_of_memory(workspace: &Workspace, run: &Run, jobs: usize) -> Result<()> {
 /// # Errors
 /// Whatever the stage returns.
 pub fn run(args: &TrainArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(&args.experiment)?, session.memory())?;
+    let workspace = Workspace::open(session.experiment(&args.experiment)?, session)?;
     let choice = Choice::of(args, &workspace)?;
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;

@@ -23,7 +23,7 @@ const TASK: &str = "validate";
 /// # Errors
 /// Whatever the stages return.
 pub fn run(args: &ValidateArgs, session: &Session) -> Result<()> {
-    let workspace = Workspace::open(session.experiment(&args.experiment)?, session.memory())?;
+    let workspace = Workspace::open(session.experiment(&args.experiment)?, session)?;
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;

@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 
 use crate::data::trial::TrialId;
 
-pub(crate) use reader::{gather, read_frames, read_movie, read_trial};
-pub(crate) use scan::open;
+pub(crate) use meta::list_trials;
+pub(crate) use reader::{gather, place, read_frames, read_movie, read_trial};
+pub(crate) use scan::{mouse_id, open};
 pub(crate) use statistics::{NAMES as STATISTICS, compute as compute_statistics};
 pub use writer::{Meta, Writer};
 
@@ -63,15 +64,15 @@ impl Array {
     }
 }
 
-fn tiers_file(root: &Path) -> PathBuf {
+pub(crate) fn tiers_file(root: &Path) -> PathBuf {
     root.join("meta/trials/tiers.npy")
 }
 
-fn unit_ids_file(root: &Path) -> PathBuf {
+pub(crate) fn unit_ids_file(root: &Path) -> PathBuf {
     root.join("meta/neurons/unit_ids.npy")
 }
 
-fn coordinates_file(root: &Path) -> PathBuf {
+pub(crate) fn coordinates_file(root: &Path) -> PathBuf {
     root.join("meta/neurons/cell_motor_coordinates.npy")
 }
 

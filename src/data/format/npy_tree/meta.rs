@@ -39,7 +39,7 @@ pub(super) fn read_tiers(root: &Path, present: &[bool; 4]) -> Result<Vec<Tier>> 
 }
 
 /// Lists the `N` of the `N.npy` in a folder; other files are nobody's business.
-fn list_trials(folder: &Path) -> Result<BTreeSet<TrialId>> {
+pub(crate) fn list_trials(folder: &Path) -> Result<BTreeSet<TrialId>> {
     let mut ids = BTreeSet::new();
     for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
         let name = entry.map_err(Error::io(folder))?.file_name();

@@ -173,7 +173,8 @@ fn check_tail(map: &NpyArray, array: Array, summary: &TrialSummary) -> Result<()
     Ok(())
 }
 
-fn place(map: &NpyArray, array: Array, row: usize) -> String {
+/// Names a row of an array in an error.
+pub(crate) fn place(map: &NpyArray, array: Array, row: usize) -> String {
     match (array, map.shape()) {
         (Array::Movie, &[_, width, _]) => format!("pixel ({}, {})", row / width, row % width),
         (Array::Responses, _) => format!("neuron {row}"),
