@@ -111,7 +111,10 @@ fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], run: &Run) 
 ///
 /// Folds are split by a hash that a showing of another length may change. So trials whose movie is trained
 /// on as well, by any mouse, are left out here, with a warning.
-fn held_out_movies(workspace: &Workspace, observer: &dyn Observer) -> Result<Vec<Vec<Vec<TrialId>>>> {
+///
+/// # Errors
+/// When a movie can't be read.
+pub fn held_out_movies(workspace: &Workspace, observer: &dyn Observer) -> Result<Vec<Vec<Vec<TrialId>>>> {
     let span = workspace.experiment.clip.span();
     let long_enough = |mouse: &Mouse, id: &TrialId| mouse.trial(*id).is_ok_and(|trial| trial.frames >= span);
     let held_out: Vec<Vec<TrialId>> = workspace
