@@ -4,6 +4,7 @@
 pub mod behavior;
 pub mod config;
 pub mod curve;
+pub mod effect;
 pub mod neurons;
 pub mod order;
 pub mod prediction;

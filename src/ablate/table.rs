@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::curve::Comparison;
+use super::effect::{BehaviorScore, Effect, EffectOverMice};
 use super::neurons::NeuronScore;
-use super::prediction::{BehaviorScore, Effect, EffectOverMice, PredictionScores};
+use super::prediction::PredictionScores;
 use super::summary::{MethodComparison, NeuronSummary};
 use crate::atomic;
 use crate::data::MouseId;

@@ -4,12 +4,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use ndarray::{Array3, Axis, Ix2, concatenate};
 use serde_json::Value;
+use v1reel::ablate::behavior::Substitutes;
+use v1reel::ablate::effect::effects;
+use v1reel::ablate::prediction::PredictionTally;
+use v1reel::ablate::{AblationConfig, Alteration, Channel};
 use v1reel::cli::shipped;
-use v1reel::data::ClipConfig;
+use v1reel::data::{ClipConfig, Geometry, Mouse, Padding, Trial, TrialId};
+use v1reel::event::Silent;
+use v1reel::model::checkpoint::Checkpoint;
+use v1reel::model::{Encoder, Runtime, predictor};
 use v1reel::reconstruct::gradient::MovieGradient;
 use v1reel::reconstruct::{Population, Problem};
+use v1reel::simulate::{SimulationConfig, Truth, simulate};
 
 use super::support::{encoder, input_size, reference_array};
 use super::whole_way::Lab;
@@ -203,4 +212,44 @@ fn altered_behavior_is_predicted_and_reconstructed_with() {
     blind.ok(&["train", "small.toml"]);
     let error = blind.fails(2, &["ablate", "behavior", "small.toml"]);
     assert!(error.contains("none of the channels") && error.contains("running"), "{error}");
+}
+
+#[test]
+fn neurons_that_running_drives_lose_prediction_when_it_is_shuffled_and_the_others_do_not() {
+    // The demo's mouse, of whose first trials the second is one of much running, and a member of its ensemble.
+    let folder = tempfile::tempdir().unwrap();
+    let recipe: SimulationConfig = toml::from_str(shipped::MOUSE).unwrap();
+    let path = folder.path().join("mouse");
+    simulate(&SimulationConfig { trials: 2, ..recipe }, &path, &Silent).unwrap();
+    let mouse = Mouse::open(&path).unwrap();
+    let model = folder.path().join("member.safetensors");
+    fs::write(&model, shipped::members()[0]).unwrap();
+    let runtime = Runtime::new(Device::flex(), 1 << 28);
+    let encoder = Encoder::load(Checkpoint::read(&model).unwrap(), &runtime).unwrap();
+    let geometry = Geometry::new(mouse.frame_size, mouse.frame_size, Padding::Center).unwrap();
+
+    let substitutes = Substitutes::new(&mouse, &[TrialId(0)], "test").unwrap();
+    let config = AblationConfig { alterations: vec![Alteration::Shuffle], draws: 1, ..Default::default() };
+    let mut tally = PredictionTally::new(&[Channel::Running], &config, mouse.neurons);
+    let alter =
+        |trial: &Trial, channel, alteration, draw| substitutes.alter(trial, channel, alteration, draw);
+    let predict = |trial: &Trial| {
+        let input = geometry.encoder_input(trial);
+        predictor::predict_trial(&encoder, 0, input.view(), ClipConfig::default())
+    };
+    tally.add(&mouse.read_trial(TrialId(1)).unwrap(), alter, predict).unwrap();
+    let scores = tally.scores(&mouse.id);
+
+    let gains = Truth::open(&path).unwrap().unwrap().neurons("running_gain").unwrap();
+    let driven = scores.pairs_of("driven", |_, neuron| gains[neuron] > 0.5);
+    let others = scores.pairs_of("others", |_, neuron| gains[neuron] == 0.0);
+    let found = effects(&[driven, others].concat(), 999, "test");
+    let [driven, others] = found.as_slice() else { panic!("{found:?}") };
+    println!("{driven:?}\n{others:?}");
+    assert!(driven.t_test.n > 200 && others.t_test.n > 200, "{found:?}");
+    // As sure as 999 flips can be.
+    assert!(driven.t_test.mean_difference < 0.0 && driven.sign_flip.p == 0.001, "{driven:?}");
+    // What little the others lose comes of a member that was trained for minutes.
+    let share = others.t_test.mean_difference / driven.t_test.mean_difference;
+    assert!(share < 0.25, "{share}: {found:?}");
 }

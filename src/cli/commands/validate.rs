@@ -90,7 +90,10 @@ pub fn validate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result
 }
 
 /// Warns of members of which is not known that they never saw the held-out trials.
-fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], run: &Run) -> Result<()> {
+///
+/// # Errors
+/// When the sizes of the encoder and the recordings don't fit together.
+pub fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], run: &Run) -> Result<()> {
     let model = workspace.model()?;
     for &member in members {
         let mice = workspace.mice_of(member)?;

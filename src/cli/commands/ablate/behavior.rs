@@ -2,16 +2,14 @@
 
 use super::{ablated, recorded, tables};
 use crate::ablate::behavior::{Substitutes, available, draws};
-use crate::ablate::prediction::{
-    BehaviorScore, Effect, Pairs, PredictionScores, PredictionTally, effects, effects_over_mice,
-    reconstruction_pairs,
-};
+use crate::ablate::effect::{BehaviorScore, Effect, Pairs, effects, effects_over_mice, reconstruction_pairs};
+use crate::ablate::prediction::{PredictionScores, PredictionTally};
 use crate::ablate::table::{write_behavior_scores, write_effects, write_predictions};
 use crate::ablate::{Alteration, Channel};
 use crate::cli::ablate_args::{AblateBehaviorArgs, EffectOn};
 use crate::cli::chosen::Chosen;
 use crate::cli::commands::reconstruct::{announce, require_trials};
-use crate::cli::commands::validate::held_out_movies;
+use crate::cli::commands::validate::{held_out_movies, warn_of_foreign_members};
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::workspace::Workspace;
@@ -167,6 +165,7 @@ impl Study<'_> {
         let task = || PREDICT.to_string();
         self.run.observer.emit(Event::Started { task: task(), steps, unit: "trials" });
         let members = workspace.members_without_held_out_fold();
+        warn_of_foreign_members(workspace, &members, self.run)?;
         let (mut all, mut step) = (Vec::new(), 0);
         for (index, trials) in trials.iter().enumerate() {
             let mouse = &workspace.mice[index].mouse;

@@ -11,7 +11,7 @@ use crate::ablate::{AblationConfig, Order};
 use crate::cli::ablate_args::AblateNeuronsArgs;
 use crate::cli::chosen::Chosen;
 use crate::cli::commands::reconstruct::{announce, require_trials};
-use crate::cli::commands::validate::held_out_movies;
+use crate::cli::commands::validate::{held_out_movies, warn_of_foreign_members};
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::workspace::Workspace;
@@ -156,9 +156,11 @@ fn reliability(workspace: &Workspace, ensemble: &Ensemble, index: usize, run: &R
             mouse.id
         )));
     }
+    let members = workspace.members_without_held_out_fold();
+    warn_of_foreign_members(workspace, &members, run)?;
     let validation = Validation {
         ensemble,
-        members: &workspace.members_without_held_out_fold(),
+        members: &members,
         readout: index,
         mouse,
         movies: &movies,

@@ -1,7 +1,7 @@
 //! What the ablations print.
 
 use crate::ablate::Channel;
-use crate::ablate::prediction::{Effect, EffectOverMice};
+use crate::ablate::effect::{Effect, EffectOverMice};
 use crate::ablate::summary::NeuronSummary;
 use crate::cli::output;
 use crate::cli::table::Table;
