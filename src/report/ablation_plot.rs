@@ -21,7 +21,7 @@ pub fn write_neuron_plot(path: &Path, summary: &NeuronSummary) -> Result<()> {
         }
     }
     let panels: Vec<(Panel, Vec<Spread>)> = groups.iter().map(|group| panel(group)).collect();
-    let title = "Reconstruction with fewer neurons: mean, fit a + b ln n, 95 % bootstrap intervals";
+    let title = "Fewer neurons: means, fits a + b ln n, 95 % intervals";
     write_plot_with_spreads(path, title, &panels)
 }
 

@@ -46,7 +46,9 @@ pub fn repeated_measures_anova(values: ArrayView2<f64>) -> RepeatedMeasures {
         .indexed_iter()
         .map(|((s, c), value)| (value - of_subject[s] - of_condition[c] + grand).powi(2))
         .sum();
+    let enough = degrees.iter().all(|&degrees| degrees > 0);
     let f = (between / degrees[0] as f64) / (error / degrees[1] as f64);
+    let f = if enough { f } else { f64::NAN };
     let epsilon = greenhouse_geisser(values.view(), &of_condition);
     let p = |scale: f64| match FisherSnedecor::new(scale * degrees[0] as f64, scale * degrees[1] as f64) {
         Ok(law) if f.is_finite() => law.sf(f),
@@ -60,7 +62,7 @@ pub fn repeated_measures_anova(values: ArrayView2<f64>) -> RepeatedMeasures {
         p: p(1.0),
         greenhouse_geisser_epsilon: epsilon,
         p_greenhouse_geisser: p(epsilon),
-        partial_eta_squared: between / (between + error),
+        partial_eta_squared: if enough { between / (between + error) } else { f64::NAN },
     }
 }
 
@@ -133,9 +135,10 @@ mod tests {
 
     #[test]
     fn too_little_to_compare_is_undefined() {
-        for values in [ndarray::Array2::zeros((0, 3)), ndarray::Array2::zeros((1, 3)), array![[1.0], [2.0]]] {
+        for values in [ndarray::Array2::zeros((0, 3)), array![[1.0, 2.0, 3.0]], array![[1.0], [2.0]]] {
             let found = repeated_measures_anova(values.view());
             assert!(found.p.is_nan() && found.p_greenhouse_geisser.is_nan(), "{found:?}");
+            assert!(found.f.is_nan() && found.partial_eta_squared.is_nan(), "{found:?}");
         }
     }
 }
