@@ -18,6 +18,7 @@
 
 #![deny(missing_docs)]
 
+pub mod ablate;
 pub mod atomic;
 pub mod data;
 pub mod device;

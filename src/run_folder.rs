@@ -51,6 +51,11 @@ impl RunFolder {
         self.reconstruction(condition, mouse, trial).join("ensemble.h5")
     }
 
+    /// Folder of one trial's reconstruction with `kind` (neurons, behavior) ablated in one way.
+    pub fn ablated(&self, kind: &str, way: &str, mouse: &MouseId, trial: TrialId) -> PathBuf {
+        self.0.join("ablation").join(kind).join(way).join(&mouse.0).join(trial.to_string())
+    }
+
     /// Predicted responses of a trial: npy, `[neuron, frame]`.
     pub fn prediction(&self, mouse: &MouseId, trial: TrialId) -> PathBuf {
         self.0.join("predictions").join(&mouse.0).join(format!("{trial}.npy"))

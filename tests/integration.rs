@@ -1,6 +1,7 @@
 //! All integration tests, one binary: linking burn once is enough.
 
 mod integration {
+    mod ablation;
     mod cli;
     mod data_verify;
     mod devices;

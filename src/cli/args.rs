@@ -8,6 +8,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
+use super::ablate_args::AblateArgs;
 use crate::device::DeviceChoice;
 
 /// Reconstruct the movie a mouse was watching from the activity of its visual cortex.
@@ -77,6 +78,8 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Score reconstructions against the true movies; write tables and print a summary
     Evaluate(EvaluateArgs),
+    /// Reconstruct and predict with fewer neurons, or with behavior altered, and compare
+    Ablate(AblateArgs),
     /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
     Demo(DemoArgs),
 }

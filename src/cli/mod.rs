@@ -1,6 +1,8 @@
 //! The command line: the only place that reads arguments, prints and draws bars.
 
+pub mod ablate_args;
 pub mod args;
+pub mod chosen;
 pub mod commands;
 pub mod event_log;
 mod leaks;
@@ -62,6 +64,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => commands::predict::run(&args, &session),
         Command::Reconstruct(args) => commands::reconstruct::run(&args, &session),
         Command::Evaluate(args) => commands::evaluate::run(&args, &session),
+        Command::Ablate(args) => commands::ablate::run(&args, &session),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }

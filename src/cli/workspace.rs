@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ndarray::Array2;
+use serde_json::Value;
 
+use super::chosen::Chosen;
 use super::session::Session;
 use super::split::FoldedMice;
 use crate::atomic;
@@ -168,11 +170,11 @@ impl Workspace {
         Ok(Array2::from_shape_fn((height, width), |(y, x)| array.at(y, x)))
     }
 
-    /// Names everything that a reconstruction through some members depends on: equal text, equal result.
+    /// Names everything that a reconstruction through some members depends on, whatever it is made from.
     ///
     /// # Errors
     /// When a model or mask can't be read.
-    pub fn settings(&self, index: usize, condition: Condition, members: &[usize]) -> Result<String> {
+    fn facts(&self, index: usize, members: &[usize]) -> Result<Value> {
         let hash = |path: PathBuf| -> Result<String> {
             let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
             Ok(blake3::hash(&bytes).to_hex().to_string())
@@ -180,9 +182,8 @@ impl Workspace {
         let models = members.iter().map(|&member| self.folder.model(member));
         let models = models.map(hash).collect::<Result<Vec<_>>>()?;
         let split = &self.mice[index];
-        let value = serde_json::json!({
+        Ok(serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "condition": condition.name(),
             "reconstruction": self.experiment.reconstruction,
             "clip": self.experiment.clip,
             "input_size": self.experiment.input_size,
@@ -190,8 +191,31 @@ impl Workspace {
             "members": models,
             "mask": hash(self.folder.mask(&split.mouse.id))?,
             "recording": split.fingerprint,
-        });
-        Ok(value.to_string())
+        }))
+    }
+
+    /// Runs `work` with every chosen trial.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when `stop` is asked to; whatever reading and `work` return.
+    pub fn for_each_chosen(&self, stop: &Stop, mut work: impl FnMut(Chosen<'_>) -> Result<()>) -> Result<()> {
+        for (index, split) in self.mice.iter().enumerate() {
+            let mask = self.mask(index)?;
+            let members = |&id: &TrialId| Ok((id, self.members_for(index, id)?));
+            let trials = self.chosen[index].iter().map(members).collect::<Result<Vec<_>>>()?;
+            // A model is hashed once, not for every trial.
+            let mut facts = BTreeMap::new();
+            for (id, members) in trials {
+                stop.check()?;
+                if !facts.contains_key(&members) {
+                    facts.insert(members.clone(), self.facts(index, &members)?);
+                }
+                let (members, facts) = facts.get_key_value(&members).expect("was just put there");
+                let trial = split.mouse.read_trial(id)?;
+                work(Chosen { workspace: self, index, members, trial: &trial, mask: &mask, facts, stop })?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs `work` with the plan of every chosen trial.
@@ -204,36 +228,7 @@ impl Workspace {
         stop: &Stop,
         mut work: impl FnMut(TrialPlan<'_>) -> Result<()>,
     ) -> Result<()> {
-        for (index, split) in self.mice.iter().enumerate() {
-            let mask = self.mask(index)?;
-            let members = |&id: &TrialId| Ok((id, self.members_for(index, id)?));
-            let trials = self.chosen[index].iter().map(members).collect::<Result<Vec<_>>>()?;
-            // A model is hashed once, not for every trial.
-            let mut settings = BTreeMap::new();
-            for (id, members) in trials {
-                stop.check()?;
-                if !settings.contains_key(&members) {
-                    settings.insert(members.clone(), self.settings(index, condition, &members)?);
-                }
-                let trial = split.mouse.read_trial(id)?;
-                work(TrialPlan {
-                    mouse: &split.mouse.id,
-                    readout: index,
-                    members: &members,
-                    trial: &trial,
-                    transparency: &mask,
-                    geometry: self.geometry(index)?,
-                    clip: self.experiment.clip,
-                    config: &self.experiment.reconstruction,
-                    condition,
-                    seed: &self.experiment.seed,
-                    frame_rate_hz: self.experiment.data.frame_rate_hz,
-                    settings: &settings[&members],
-                    stop,
-                })?;
-            }
-        }
-        Ok(())
+        self.for_each_chosen(stop, |chosen| work(chosen.plan(condition, &chosen.settings(condition, None))?))
     }
 }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub use layer::{Layer, PRESETS};
 pub use raw::{EnsembleConfig, InputConfig, RawData, RawExperiment};
 
+use crate::ablate::AblationConfig;
 use crate::data::{ClipConfig, FoldBy, FoldPolicy, Tier, TrialId};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -83,6 +84,8 @@ pub struct Experiment {
     pub mask: MaskConfig,
     /// How the movie is reconstructed.
     pub reconstruction: ReconstructionConfig,
+    /// Which neurons and behavioral channels are ablated.
+    pub ablation: AblationConfig,
 }
 
 impl Experiment {
@@ -169,6 +172,7 @@ impl From<&Experiment> for RawExperiment {
             ensemble: EnsembleConfig { members: experiment.members, folds: experiment.fold_policy },
             mask: experiment.mask.clone(),
             reconstruction: experiment.reconstruction.clone(),
+            ablation: experiment.ablation.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::ablate::AblationConfig;
 use crate::data::{ClipConfig, FoldBy, FoldPolicy};
 use crate::model::ModelConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
@@ -46,6 +47,8 @@ pub struct RawExperiment {
     pub mask: MaskConfig,
     /// How the movie is reconstructed.
     pub reconstruction: ReconstructionConfig,
+    /// Which neurons and behavioral channels are ablated.
+    pub ablation: AblationConfig,
 }
 
 /// The section `[data]`.
@@ -152,6 +155,7 @@ impl RawExperiment {
             ensemble: EnsembleConfig::default(),
             mask: MaskConfig::default(),
             reconstruction: ReconstructionConfig::default(),
+            ablation: AblationConfig::default(),
         }
     }
 }

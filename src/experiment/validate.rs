@@ -5,6 +5,7 @@ use std::ops::RangeBounds;
 
 use super::raw::{RawData, RawExperiment};
 use super::{DataSettings, Experiment, TrialChoice};
+use crate::ablate::AblationConfig;
 use crate::data::{ClipConfig, Tier, TrialId};
 use crate::model::{ModelConfig, ReadoutKind};
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
@@ -62,6 +63,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
     check_train(&raw.train)?;
     check_mask(&raw.mask, raw.ensemble.members, raw.input.height.min(raw.input.width))?;
     check_reconstruction(&raw.reconstruction, &raw.clip)?;
+    check_ablation(&raw.ablation)?;
     Ok(Experiment {
         seed: raw.seed.unwrap_or_else(|| name.clone()),
         name,
@@ -76,6 +78,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
         fold_policy: raw.ensemble.folds,
         mask: raw.mask,
         reconstruction: raw.reconstruction,
+        ablation: raw.ablation,
     })
 }
 
@@ -237,4 +240,21 @@ fn check_reconstruction(reconstruction: &ReconstructionConfig, clip: &ClipConfig
         within("reconstruction.filter_sigma", sigma, 0.0.., "0 or more on every axis")?;
     }
     Ok(())
+}
+
+fn check_ablation(ablation: &AblationConfig) -> Checked {
+    fn each_once<T: PartialEq>(key: &'static str, values: &[T]) -> Checked {
+        check(!values.is_empty(), key, || "is empty, expected at least one".into())?;
+        let twice = (1..values.len()).any(|k| values[..k].contains(&values[k]));
+        check(!twice, key, || "names one twice".into())
+    }
+    each_once("ablation.keep", &ablation.keep)?;
+    each_once("ablation.by", &ablation.by)?;
+    each_once("ablation.methods", &ablation.methods)?;
+    each_once("ablation.channels", &ablation.channels)?;
+    each_once("ablation.alterations", &ablation.alterations)?;
+    at_least("ablation.draws", ablation.draws, 1)?;
+    at_least("ablation.prediction_trials", ablation.prediction_trials, 1)?;
+    // 2.5 % of fewer are hardly any.
+    at_least("ablation.resamples", ablation.resamples, 200)
 }

@@ -9,6 +9,7 @@
 pub mod correlation;
 pub mod error;
 pub mod filter;
+pub mod inference;
 pub mod luminance;
 pub mod moments;
 pub mod motion_energy;

@@ -4,6 +4,7 @@
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
 use rayon::prelude::*;
 
+use super::population::Population;
 use super::window;
 use crate::data::ClipConfig;
 use crate::error::Result;
@@ -21,6 +22,8 @@ pub struct Problem {
     pub behavior: Array2<f32>,
     /// The responses to match, `[neuron, frame]`.
     pub responses: Array2<f32>,
+    /// Which neurons are to be matched.
+    pub population: Population,
     /// The encoder's view in time.
     pub clip: ClipConfig,
     /// Frames from one window to the next.
@@ -32,7 +35,7 @@ pub struct Problem {
 pub struct MovieGradient {
     /// `[frame, height, width]`, averaged over the windows that cover a frame.
     pub gradient: Array3<f32>,
-    /// Loss of each window: the mean over neurons and frames.
+    /// Loss of each window: the mean over the neurons matched and frames.
     pub losses: Vec<f64>,
     /// What the encoder predicted, averaged over the windows that cover a frame: `[frame, neuron]`.
     pub predicted: Array2<f32>,
@@ -53,10 +56,16 @@ impl Problem {
         let mut distinct = starts.clone();
         distinct.dedup();
         let clips = self.clips(movie, &distinct);
-        let values = (self.clip.window() * self.responses.nrows()) as f32;
+        let values = self.values() as f32;
         let to_responses = |number: usize, predicted: ArrayView2<f32>| {
             let recorded = self.recorded(&distinct, number);
-            Zip::from(&predicted).and(&recorded).map_collect(|&p, &r| loss::poisson_slope(p, r) / values)
+            let mut slope =
+                Zip::from(&predicted).and(&recorded).map_collect(|&p, &r| loss::poisson_slope(p, r) / values);
+            if let Some(kept) = self.population.mask() {
+                let left_out = slope.axis_iter_mut(Axis(1)).zip(kept).filter(|(_, kept)| !**kept);
+                left_out.for_each(|(mut neuron, _)| neuron.fill(0.0));
+            }
+            slope
         };
         let found = encoder.gradient(self.mouse, &clips, &to_responses);
         let losses = self.losses(&distinct, &found);
@@ -92,15 +101,21 @@ impl Problem {
         self.responses.select(Axis(1), &self.frames(starts, number)).reversed_axes()
     }
 
+    /// Responses that a window's loss is the mean of.
+    fn values(&self) -> usize {
+        self.clip.window() * self.population.count(self.responses.nrows())
+    }
+
     /// Computes the loss of each window.
     fn losses(&self, starts: &[usize], found: &[ClipGradient]) -> Vec<f64> {
         let clip = |(number, clip): (usize, &ClipGradient)| {
             let recorded = self.recorded(starts, number);
-            let each = clip.responses.iter().zip(&recorded).map(|(&p, &r)| f64::from(loss::poisson_of(p, r)));
-            each.sum::<f64>()
+            let each = clip.responses.indexed_iter().zip(&recorded);
+            let matched = each.filter(|(((_, neuron), _), _)| self.population.has(*neuron));
+            matched.map(|((_, &p), &r)| f64::from(loss::poisson_of(p, r))).sum::<f64>()
         };
         let clips: Vec<f64> = found.par_iter().enumerate().map(clip).collect();
-        let values = (self.clip.window() * self.responses.nrows()) as f64;
+        let values = self.values() as f64;
         clips.chunks(self.clip.step).map(|window| window.iter().sum::<f64>() / values).collect()
     }
 }

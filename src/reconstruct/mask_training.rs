@@ -6,6 +6,7 @@ use rand::Rng;
 use super::config::MaskConfig;
 use super::gradient::Problem;
 use super::mask::{MaskSample, MaskTrainer};
+use super::population::Population;
 use crate::data::input::{Geometry, Padding};
 use crate::data::{ClipConfig, Mouse, TrialId};
 use crate::ensemble::Ensemble;
@@ -107,6 +108,7 @@ impl MaskPlan<'_> {
             mouse: self.readout,
             behavior: concatenate(Axis(0), &rows).expect("rows of one trial are equally long"),
             responses: shown.responses,
+            population: Population::all(),
             clip: self.clip,
             stride: self.clip.window(),
         };

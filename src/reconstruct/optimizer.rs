@@ -8,7 +8,7 @@ use super::config::ReconstructionConfig;
 use super::gradient::Problem;
 use super::update::Update;
 use crate::error::Result;
-use crate::metric::{correlation, filter};
+use crate::metric::filter;
 use crate::model::Encoder;
 
 /// What an iteration found before it moved the movie.
@@ -19,7 +19,7 @@ pub struct StepStats {
     /// Loss of every window, member after member.
     pub losses: Vec<f64>,
     /// Correlation over time of the responses predicted for the movie, averaged over members, with those to
-    /// match: mean over neurons.
+    /// match: mean over the neurons matched.
     pub response_correlation: f64,
 }
 
@@ -78,8 +78,8 @@ impl<'a> Reconstructor<'a> {
             predicted.scaled_add(share, &found.predicted);
             losses.extend(found.losses);
         }
-        let response_correlation =
-            correlation::response_correlation(predicted.t(), self.problem.responses.view());
+        let recorded = self.problem.responses.view();
+        let response_correlation = self.problem.population.response_correlation(predicted.t(), recorded);
         let mean = filter::gaussian_filter(mean.view(), self.gradient_sigma);
         self.update.apply(&mut self.movie, &mean, self.iteration);
         let stats = StepStats { iteration: self.iteration, losses, response_correlation };

@@ -8,6 +8,7 @@ use rand::seq::SliceRandom;
 use super::config::{Combine, ReconstructionConfig};
 use super::gradient::Problem;
 use super::optimizer::Reconstructor;
+use super::population::Population;
 use super::postprocess;
 use super::result::{MemberResult, Reconstruction};
 use crate::data::input::Geometry;
@@ -60,6 +61,10 @@ pub struct TrialPlan<'a> {
     pub config: &'a ReconstructionConfig,
     /// From what.
     pub condition: Condition,
+    /// Which neurons' responses are to be matched.
+    pub population: Population,
+    /// What messages call the condition.
+    pub label: &'a str,
     /// Names the run's random streams.
     pub seed: &'a str,
     /// Frames a second, for the result.
@@ -100,7 +105,7 @@ impl TrialPlan<'_> {
         let mut results = Vec::new();
         for (name, members) in passes {
             let path = folder.join(format!("{name}.h5"));
-            let task = format!("{} {} trial {} {name}", self.condition.name(), self.mouse, self.trial.id);
+            let task = format!("{} {} trial {} {name}", self.label, self.mouse, self.trial.id);
             results.push(self.member(&path, members, problem.clone(), &task, observer)?);
         }
         let result = self.combine(ensemble, &results, &problem.responses)?;
@@ -134,6 +139,7 @@ impl TrialPlan<'_> {
             mouse: self.readout,
             behavior: concatenate(Axis(0), &rows).expect("rows of one trial are equally long"),
             responses,
+            population: self.population.clone(),
             clip: self.clip,
             stride: self.config.stride,
         }

@@ -3,6 +3,7 @@
 //! Everything is drawn here with an embedded font, so that it looks the same on a workstation and on
 //! a cluster node without one; everything is written whole or not at all.
 
+pub mod ablation_plot;
 mod h264;
 pub mod mask_picture;
 pub mod mouse_picture;
@@ -11,6 +12,7 @@ pub mod page;
 pub mod panel;
 pub mod plot;
 mod plot_page;
+pub mod spread;
 pub mod strip;
 pub mod text;
 pub mod trial_pictures;

@@ -48,7 +48,7 @@ pub fn write_mouse_picture(path: &Path, mouse: &Mouse) -> Result<()> {
         DynamicImage::from(strip(&trials, &labels)?).into_rgb8(),
         DynamicImage::from(labelled_raster(mouse, &trials)).into_rgb8(),
     ];
-    let panels = traces(&trials);
+    let panels: Vec<_> = traces(&trials).into_iter().map(|panel| (panel, Vec::new())).collect();
     if !panels.is_empty() {
         pieces.push(draw_plot_of("behavior in these trials", &panels, PANEL_HEIGHT)?);
     }

@@ -12,6 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
 use super::plot_page::PlotPage;
+use super::spread::Spread;
 use super::{text, write_png};
 use crate::error::{Error, Result};
 
@@ -33,7 +34,7 @@ const FAMILY: &str = "embedded";
 const TITLE_SIZE: u32 = 24;
 const TEXT_SIZE: u32 = 17;
 /// Colours that stay apart for colour-blind readers (Okabe & Ito 2008), without their yellow.
-const COLORS: [RGBColor; 7] = [
+pub(super) const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -44,7 +45,7 @@ const COLORS: [RGBColor; 7] = [
 ];
 
 type Area<'a> = DrawingArea<PlotPage<'a>, Shift>;
-type DrawingError = DrawingAreaErrorKind<Infallible>;
+pub(super) type DrawingError = DrawingAreaErrorKind<Infallible>;
 
 /// One curve.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,10 +73,19 @@ pub struct Panel {
 /// [`Error::Usage`] when there is no panel or no finite point at all, [`Error::Io`] when the file can't
 /// be written. Nothing is left behind.
 pub fn write_plot(path: &Path, title: &str, panels: &[Panel]) -> Result<()> {
+    let panels: Vec<(Panel, Vec<Spread>)> = panels.iter().map(|panel| (panel.clone(), Vec::new())).collect();
+    write_plot_with_spreads(path, title, &panels)
+}
+
+/// Writes panels whose curves have bands and measured points.
+///
+/// # Errors
+/// See [`write_plot`].
+pub fn write_plot_with_spreads(path: &Path, title: &str, panels: &[(Panel, Vec<Spread>)]) -> Result<()> {
     write_png(path, &draw_plot(title, panels)?.into())
 }
 
-fn draw_plot(title: &str, panels: &[Panel]) -> Result<RgbImage> {
+fn draw_plot(title: &str, panels: &[(Panel, Vec<Spread>)]) -> Result<RgbImage> {
     draw_plot_of(title, panels, PANEL.1)
 }
 
@@ -83,8 +93,15 @@ fn draw_plot(title: &str, panels: &[Panel]) -> Result<RgbImage> {
 ///
 /// # Errors
 /// [`Error::Usage`] when there is no panel or no finite point at all.
-pub(super) fn draw_plot_of(title: &str, panels: &[Panel], panel_height: u32) -> Result<RgbImage> {
-    let x_range = range(panels.iter().flat_map(|p| &p.lines).flat_map(finite).map(|p| p.0), 0.0);
+pub(super) fn draw_plot_of(
+    title: &str,
+    panels: &[(Panel, Vec<Spread>)],
+    panel_height: u32,
+) -> Result<RgbImage> {
+    let measured = panels.iter().any(|(_, spreads)| !spreads.is_empty());
+    let all = panels.iter().flat_map(|(panel, spreads)| points(panel, spreads));
+    // Marks at the ends keep off the frame.
+    let x_range = range(all.map(|p| p.0), if measured { 0.03 } else { 0.0 });
     let x_range = x_range.ok_or_else(|| Error::usage(format!("\"{title}\": there is nothing to plot")))?;
     ready_font()?;
     let size = (PANEL.0, TITLE_HEIGHT + panel_height * panels.len() as u32);
@@ -95,17 +112,22 @@ pub(super) fn draw_plot_of(title: &str, panels: &[Panel], panel_height: u32) -> 
         let (above, below) = page.split_vertically(TITLE_HEIGHT);
         let style = TextStyle::from((FAMILY, TITLE_SIZE)).pos(Pos::new(HPos::Center, VPos::Center));
         above.draw_text(title, &style, (PANEL.0 as i32 / 2, TITLE_HEIGHT as i32 / 2 + 4)).map_err(failed)?;
-        for (panel, area) in panels.iter().zip(below.split_evenly((panels.len(), 1))) {
-            draw_panel(&area, panel, x_range).map_err(failed)?;
+        for ((panel, spreads), area) in panels.iter().zip(below.split_evenly((panels.len(), 1))) {
+            draw_panel(&area, panel, spreads, x_range).map_err(failed)?;
         }
         page.present().map_err(failed)?;
     }
     Ok(picture)
 }
 
-fn draw_panel(area: &Area, panel: &Panel, (x_min, x_max): (f64, f64)) -> Result<(), DrawingError> {
-    let values = panel.lines.iter().flat_map(finite).map(|p| p.1);
-    let (y_min, y_max) = range(values, 0.05).unwrap_or((0.0, 1.0));
+fn draw_panel(
+    area: &Area,
+    panel: &Panel,
+    spreads: &[Spread],
+    (x_min, x_max): (f64, f64),
+) -> Result<(), DrawingError> {
+    let shown = points(panel, spreads);
+    let (y_min, y_max) = range(shown.iter().map(|p| p.1), 0.05).unwrap_or((0.0, 1.0));
     let mut chart = ChartBuilder::on(area)
         .margin(AXES_MARGIN)
         .margin_right(AXES_MARGIN_RIGHT)
@@ -125,6 +147,9 @@ fn draw_panel(area: &Area, panel: &Panel, (x_min, x_max): (f64, f64)) -> Result<
         .label_style((FAMILY, TEXT_SIZE))
         .axis_desc_style((FAMILY, TEXT_SIZE))
         .draw()?;
+    for spread in spreads {
+        spread.draw(&mut chart)?;
+    }
     for (line, &color) in panel.lines.iter().zip(COLORS.iter().cycle()) {
         for piece in line.points.split(|p| !is_finite(p)).filter(|piece| !piece.is_empty()) {
             chart.draw_series(LineSeries::new(piece.iter().copied(), color.stroke_width(2)))?;
@@ -143,7 +168,7 @@ fn draw_panel(area: &Area, panel: &Panel, (x_min, x_max): (f64, f64)) -> Result<
     if panel.lines.iter().any(|line| !line.label.is_empty()) {
         chart
             .configure_series_labels()
-            .position(quietest_corner(panel, (x_min, x_max), (y_min, y_max)))
+            .position(quietest_corner(&shown, panel.lines.len(), (x_min, x_max), (y_min, y_max)))
             .legend_area_size(34)
             .margin(10)
             .background_style(WHITE.mix(0.85))
@@ -155,12 +180,17 @@ fn draw_panel(area: &Area, panel: &Panel, (x_min, x_max): (f64, f64)) -> Result<
 }
 
 /// The corner with the fewest points, so that the legend hides little.
-fn quietest_corner(panel: &Panel, x_range: (f64, f64), y_range: (f64, f64)) -> SeriesLabelPosition {
+fn quietest_corner(
+    shown: &[(f64, f64)],
+    lines: usize,
+    x_range: (f64, f64),
+    y_range: (f64, f64),
+) -> SeriesLabelPosition {
     let place = |value: f64, (min, max): (f64, f64)| (value - min) / (max - min);
     let points: Vec<(f64, f64)> =
-        panel.lines.iter().flat_map(finite).map(|&(x, y)| (place(x, x_range), place(y, y_range))).collect();
+        shown.iter().map(|&(x, y)| (place(x, x_range), place(y, y_range))).collect();
     // The legend's share of the panel, roughly.
-    let (width, height) = (0.3, 0.12 + 0.09 * panel.lines.len() as f64);
+    let (width, height) = (0.3, 0.12 + 0.09 * lines as f64);
     let hidden = |right: bool, upper: bool| {
         let within = |x: f64, y: f64| {
             (if right { 1.0 - x } else { x }) < width && (if upper { 1.0 - y } else { y }) < height
@@ -183,8 +213,10 @@ fn is_finite(&(x, y): &(f64, f64)) -> bool {
     x.abs() < 1e300 && y.abs() < 1e300
 }
 
-fn finite(line: &Line) -> impl Iterator<Item = &(f64, f64)> {
-    line.points.iter().filter(|point| is_finite(point))
+/// All points of a panel that can be shown.
+fn points(panel: &Panel, spreads: &[Spread]) -> Vec<(f64, f64)> {
+    let lines = panel.lines.iter().flat_map(|line| line.points.iter().copied());
+    lines.chain(spreads.iter().flat_map(Spread::corners)).filter(is_finite).collect()
 }
 
 /// Range of the values, widened on both sides by a share `margin` of itself, and so that a constant
@@ -260,7 +292,8 @@ mod tests {
             ],
             vec![(5.0, 1e-300), (5.0, 2e-300)],
         ] {
-            let picture = draw_plot("t", &[panel(points.clone()), panel(vec![])]).unwrap();
+            let panels = [panel(points.clone()), panel(vec![])].map(|panel| (panel, Vec::new()));
+            let picture = draw_plot("t", &panels).unwrap();
             assert!(count(&picture, COLORS[0]) > 0, "{points:?}");
         }
     }

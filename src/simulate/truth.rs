@@ -90,6 +90,15 @@ impl Truth {
         let read = || self.file.dataset(&format!("expected/{id}"))?.read();
         read().map_err(|e| unreadable(&self.path, &e))
     }
+
+    /// Reads a parameter of every neuron, such as `running_gain`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is not there.
+    pub fn neurons(&self, name: &str) -> Result<Vec<f32>> {
+        let read = || self.file.dataset(&format!("neurons/{name}"))?.read_raw();
+        read().map_err(|e| unreadable(&self.path, &e))
+    }
 }
 
 /// Says where the truth about a mouse is: in its folder, or beside its file as `NAME.truth.h5`.

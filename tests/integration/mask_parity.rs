@@ -6,7 +6,7 @@ use v1reel::data::ClipConfig;
 use v1reel::data::input::{Geometry, Padding};
 use v1reel::model::Encoder;
 use v1reel::reconstruct::mask::{MaskSample, MaskTrainer};
-use v1reel::reconstruct::{MaskConfig, Problem};
+use v1reel::reconstruct::{MaskConfig, Population, Problem};
 
 use super::support::{
     encoder, input_size, member_checkpoint, reference_array, reference_json, relative_error,
@@ -43,6 +43,7 @@ fn check(encoder: &Encoder) {
             mouse: 1,
             behavior: concatenate(Axis(0), &[behavior[0].view(), behavior[1].view()]).unwrap(),
             responses: rows("trial_responses_mouse1"),
+            population: Population::all(),
             clip,
             stride: frames,
         },

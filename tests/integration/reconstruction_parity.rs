@@ -3,7 +3,7 @@
 use ndarray::{Array2, Axis, Ix2, concatenate};
 use v1reel::data::ClipConfig;
 use v1reel::model::Encoder;
-use v1reel::reconstruct::{Problem, ReconstructionConfig, Reconstructor};
+use v1reel::reconstruct::{Population, Problem, ReconstructionConfig, Reconstructor};
 
 use super::support::{encoder, member_count, reference_array, relative_error};
 
@@ -18,6 +18,7 @@ fn check(members: Vec<&Encoder>, stride: usize, name: &str, iterations: &[usize]
         mouse: 1,
         behavior,
         responses: rows("trial_responses_mouse1"),
+        population: Population::all(),
         clip: ClipConfig::default(),
         stride,
     };

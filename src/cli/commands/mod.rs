@@ -1,5 +1,6 @@
 //! The commands, one file each: each takes its arguments, runs library stages, prints what came out.
 
+pub mod ablate;
 pub mod causality;
 pub mod convert;
 pub mod demo;

@@ -16,10 +16,7 @@ use crate::report::trial_pictures::write_pictures;
 /// Whatever the stage returns.
 pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
     let workspace = Workspace::open(session.experiment(&args.experiment)?, session)?;
-    if workspace.chosen.iter().all(Vec::is_empty) {
-        let fold = workspace.experiment.data.held_out_fold;
-        return Err(Error::usage(format!("fold {fold} has no trial to reconstruct; choose data.trials")));
-    }
+    require_trials(&workspace)?;
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
@@ -32,8 +29,23 @@ pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
     run.close()
 }
 
+/// Checks that there is something to reconstruct.
+///
+/// # Errors
+/// [`Error::Usage`] when there is nothing.
+pub fn require_trials(workspace: &Workspace) -> Result<()> {
+    if workspace.chosen.iter().all(Vec::is_empty) {
+        let fold = workspace.experiment.data.held_out_fold;
+        return Err(Error::usage(format!("fold {fold} has no trial to reconstruct; choose data.trials")));
+    }
+    Ok(())
+}
+
 /// Checks that every chosen trial has members that may reconstruct it, and says where fewer than all do.
-fn announce(workspace: &Workspace, run: &Run) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Usage`] when a trial has none.
+pub fn announce(workspace: &Workspace, run: &Run) -> Result<()> {
     let all = workspace.experiment.members;
     for (index, split) in workspace.mice.iter().enumerate() {
         let mouse = &split.mouse.id;

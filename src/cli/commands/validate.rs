@@ -90,7 +90,10 @@ pub fn validate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result
 }
 
 /// Warns of members of which is not known that they never saw the held-out trials.
-fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], run: &Run) -> Result<()> {
+///
+/// # Errors
+/// When the sizes of the encoder and the recordings don't fit together.
+pub fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], run: &Run) -> Result<()> {
     let model = workspace.model()?;
     for &member in members {
         let mice = workspace.mice_of(member)?;
@@ -111,7 +114,10 @@ fn warn_of_foreign_members(workspace: &Workspace, members: &[usize], run: &Run) 
 ///
 /// Folds are split by a hash that a showing of another length may change. So trials whose movie is trained
 /// on as well, by any mouse, are left out here, with a warning.
-fn held_out_movies(workspace: &Workspace, observer: &dyn Observer) -> Result<Vec<Vec<Vec<TrialId>>>> {
+///
+/// # Errors
+/// When a movie can't be read.
+pub fn held_out_movies(workspace: &Workspace, observer: &dyn Observer) -> Result<Vec<Vec<Vec<TrialId>>>> {
     let span = workspace.experiment.clip.span();
     let long_enough = |mouse: &Mouse, id: &TrialId| mouse.trial(*id).is_ok_and(|trial| trial.frames >= span);
     let held_out: Vec<Vec<TrialId>> = workspace

@@ -1,0 +1,160 @@
+//! The behavior ablation: which rows a channel is, and what is done to them.
+
+use ndarray::{Array2, ArrayView1, Axis, concatenate, s};
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::config::{Alteration, Channel};
+use crate::data::{Mouse, MouseId, Trial, TrialId};
+use crate::error::{Error, Result};
+use crate::seed;
+
+/// Training trials whose mean stands in for a channel, at most, and every how many frames they are read.
+const MEAN_TRIALS: usize = 64;
+const MEAN_FRAMES: usize = 5;
+
+impl Channel {
+    /// Lists its rows among those of behavior, then pupil center; `None` when it was not recorded.
+    ///
+    /// A recording with one row of behavior does not say whether that is the pupil or the running speed.
+    pub fn rows(self, mouse: &Mouse) -> Option<Vec<usize>> {
+        let (behavior, all) = (mouse.behavior_rows, mouse.behavior_rows + mouse.pupil_center_rows);
+        let rows: Vec<usize> = match self {
+            Self::PupilDilation if behavior == 2 => vec![0],
+            Self::Running if behavior == 2 => vec![1],
+            Self::PupilDilation | Self::Running => Vec::new(),
+            Self::PupilCenter => (behavior..all).collect(),
+            Self::All => (0..all).collect(),
+        };
+        (!rows.is_empty()).then_some(rows)
+    }
+}
+
+/// Lists the channels of `wanted` that a mouse has; those it lacks come second.
+pub fn available(wanted: &[Channel], mouse: &Mouse) -> (Vec<Channel>, Vec<Channel>) {
+    wanted.iter().copied().partition(|channel| channel.rows(mouse).is_some())
+}
+
+/// Lists the alterations with their draws: one of those that draw nothing.
+pub fn draws(alterations: &[Alteration], draws: usize) -> Vec<(Alteration, usize)> {
+    let of = |&alteration: &Alteration| {
+        let count = if alteration.is_random() { draws } else { 1 };
+        (0..count).map(move |draw| (alteration, draw))
+    };
+    alterations.iter().flat_map(of).collect()
+}
+
+/// What stands in for the behavior of one mouse.
+#[derive(Debug)]
+pub struct Substitutes<'a> {
+    mouse: &'a Mouse,
+    /// Of each row over training trials.
+    means: Vec<f32>,
+    /// Trials to swap with.
+    donors: Vec<TrialId>,
+    /// Names the run's random streams.
+    run: &'a str,
+}
+
+impl<'a> Substitutes<'a> {
+    /// Averages the behavior of training trials, evenly spread over the recording when there are many. Behavior is
+    /// swapped with these trials' too.
+    ///
+    /// # Errors
+    /// When a trial can't be read.
+    pub fn new(mouse: &'a Mouse, training: &[TrialId], run: &'a str) -> Result<Self> {
+        let rows = mouse.behavior_rows + mouse.pupil_center_rows;
+        let (mut sums, mut count) = (vec![0.0f64; rows], 0.0f64);
+        let spread = training.len().div_ceil(MEAN_TRIALS).max(1);
+        for &id in training.iter().step_by(spread) {
+            let frames = mouse.trial(id)?.frames;
+            let behavior = join(&mouse.read_frames(id, (0..frames).step_by(MEAN_FRAMES))?);
+            for (sum, row) in sums.iter_mut().zip(behavior.rows()) {
+                *sum += row.iter().map(|&v| f64::from(v)).sum::<f64>();
+            }
+            count += behavior.ncols() as f64;
+        }
+        let means = sums.into_iter().map(|sum| (sum / count) as f32).collect();
+        Ok(Self { mouse, means, donors: training.to_vec(), run })
+    }
+
+    /// Alters a channel of a trial; what is drawn is the same for all channels.
+    ///
+    /// # Errors
+    /// When the mouse has no such channel, no trial is long enough to swap with, or it can't be read.
+    pub fn alter(
+        &self,
+        trial: &Trial,
+        channel: Channel,
+        alteration: Alteration,
+        draw: usize,
+    ) -> Result<Trial> {
+        let Some(rows) = channel.rows(self.mouse) else {
+            return Err(Error::usage(format!("mouse {}: its recording has no {channel}", self.mouse.id)));
+        };
+        let mut rng = stream(self.run, alteration, &self.mouse.id, trial.id, draw);
+        let mut behavior = join(trial);
+        let frames = behavior.ncols();
+        match alteration {
+            Alteration::Mean => rows.iter().for_each(|&row| behavior.row_mut(row).fill(self.means[row])),
+            Alteration::Zero => rows.iter().for_each(|&row| behavior.row_mut(row).fill(0.0)),
+            Alteration::Shuffle => {
+                let mut order: Vec<usize> = (0..frames).collect();
+                order.shuffle(&mut rng);
+                let shuffled = behavior.select(Axis(1), &order);
+                replace(&mut behavior, &rows, |row| shuffled.row(row));
+            }
+            Alteration::Swap => {
+                let donor = self.donor(trial, &mut rng)?;
+                let donor = join(&self.mouse.read_frames(donor, 0..frames)?);
+                replace(&mut behavior, &rows, |row| donor.row(row));
+            }
+        }
+        let split = trial.behavior.nrows();
+        Ok(Trial {
+            behavior: behavior.slice(s![..split, ..]).to_owned(),
+            pupil_center: behavior.slice(s![split.., ..]).to_owned(),
+            ..trial.clone()
+        })
+    }
+
+    /// Draws a trial that is at least as long.
+    fn donor(&self, trial: &Trial, rng: &mut ChaCha8Rng) -> Result<TrialId> {
+        let long = |id: &TrialId| self.mouse.trial(*id).is_ok_and(|other| other.frames >= trial.frames());
+        let donors: Vec<TrialId> =
+            self.donors.iter().copied().filter(|&id| id != trial.id && long(&id)).collect();
+        if donors.is_empty() {
+            return Err(Error::usage(format!(
+                "mouse {}: no training trial has the {} frames of trial {}; its behavior can't be swapped with \
+                 another's",
+                self.mouse.id,
+                trial.frames(),
+                trial.id
+            )));
+        }
+        Ok(donors[rng.random_range(0..donors.len())])
+    }
+}
+
+/// Opens the stream of one alteration: no two mice, trials or draws share one.
+fn stream(run: &str, alteration: Alteration, mouse: &MouseId, trial: TrialId, draw: usize) -> ChaCha8Rng {
+    let (alteration, trial, draw) = (alteration.to_string(), trial.to_string(), draw.to_string());
+    seed::stream(run, "ablate/behavior", &[&alteration, &mouse.0, &trial, &draw])
+}
+
+/// Stacks behavior and pupil center: `[row, frame]`.
+fn join(trial: &Trial) -> Array2<f32> {
+    concatenate(Axis(0), &[trial.behavior.view(), trial.pupil_center.view()])
+        .expect("rows of one trial are equally long")
+}
+
+fn replace<'a>(behavior: &mut Array2<f32>, rows: &[usize], by: impl Fn(usize) -> ArrayView1<'a, f32>) {
+    for &row in rows {
+        behavior.row_mut(row).assign(&by(row));
+    }
+}
+
+#[cfg(test)]
+#[path = "behavior_tests.rs"]
+mod tests;
