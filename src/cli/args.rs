@@ -8,6 +8,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
+use super::nwb_args::{NwbExportArgs, NwbImportArgs};
 use crate::device::DeviceChoice;
 
 /// Reconstruct the movie a mouse was watching from the activity of its visual cortex.
@@ -57,6 +58,8 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Show what is in a recording: neurons, trials, tiers, frames, behavior
     Inspect(InspectArgs),
+    /// Look after recordings: read and write NWB files
+    Data(DataArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out
     Train(TrainArgs),
     /// Score how well the models predict responses to held-out movies: of single trials, of the mean over a
@@ -168,6 +171,23 @@ pub struct InspectArgs {
     /// Print one line of JSON instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `data`.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// The commands of `data`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DataCommand {
+    /// Make a mouse folder of an NWB file, everything at one rate
+    Import(NwbImportArgs),
+    /// Write a mouse, and what was reconstructed from it, as an NWB file
+    Export(NwbExportArgs),
 }
 
 /// Arguments of `validate`.

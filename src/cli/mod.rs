@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 pub mod event_log;
+pub mod nwb_args;
 pub mod output;
 pub mod progress;
 pub mod session;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::error::Result;
-use args::{Cli, Command};
+use args::{Cli, Command, DataCommand};
 use session::Session;
 
 /// Exit code of a request that was wrong: an unknown flag, a fold out of range.
@@ -48,6 +49,10 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Simulate(args) => commands::simulate::run(&args, &session),
         Command::Inspect(args) => commands::inspect::run(&args, &session),
+        Command::Data(data) => match data.command {
+            DataCommand::Import(args) => commands::nwb::run_import(&args, &session),
+            DataCommand::Export(args) => commands::nwb::run_export(&args, &session),
+        },
         Command::Train(args) => commands::train::run(&args, &session),
         Command::Import(args) => commands::import::run(&args, &session),
         Command::Causality(args) => commands::causality::run(&args, &session),

@@ -3,3 +3,4 @@
 pub mod npy_array;
 pub mod npy_header;
 pub mod npy_tree;
+pub mod nwb;
