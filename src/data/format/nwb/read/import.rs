@@ -4,7 +4,8 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::recording::{ImportOptions, Recording};
+use super::options::ImportOptions;
+use super::recording::Recording;
 use crate::atomic;
 use crate::data::format::npy_tree::{Meta, Writer};
 use crate::data::trial::{Tier, TrialId};
@@ -60,7 +61,6 @@ pub fn import(path: &Path, out: &Path, options: &ImportOptions, observer: &dyn O
 /// Writes all trials that can be read; returns the others.
 fn write(recording: &Recording, folder: &Path, observer: &dyn Observer) -> Result<Vec<(usize, String)>> {
     let rows = recording.intervals();
-    let padded = (0..rows).filter_map(|row| recording.frames(row).ok()).max().unwrap_or(0);
     let task = || "import".to_string();
     observer.emit(Event::Started { task: task(), steps: rows as u64, unit: "trials" });
     let mut writer = Writer::create(folder)?;
@@ -70,7 +70,8 @@ fn write(recording: &Recording, folder: &Path, observer: &dyn Observer) -> Resul
             u32::try_from(tiers.len()).map_err(|_| recording.problem("more trials than can be numbered"))?;
         match recording.read_trial(row, TrialId(id))? {
             Ok(trial) => {
-                writer.write_trial(&trial, padded)?;
+                // Not padded: each trial's files are as long as it is.
+                writer.write_trial(&trial, 0)?;
                 tiers.push(recording.tier(row));
             }
             Err(why) => left_out.push((row, why)),

@@ -4,6 +4,7 @@ mod behavior;
 mod choose;
 mod import;
 mod object;
+mod options;
 mod pixels;
 mod recording;
 mod resample;
@@ -16,5 +17,6 @@ mod trials;
 
 pub use choose::Choice;
 pub use import::{Imported, import};
+pub use options::ImportOptions;
 pub use pixels::FrameAxes;
-pub use recording::{ImportOptions, Recording};
+pub use recording::Recording;

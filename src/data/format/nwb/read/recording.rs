@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis, concatenate};
 use super::behavior::Behavior;
 use super::choose::{Choice, PUPIL_CENTER, PUPIL_DILATION, RUNNING_SPEED, Wanted};
 use super::object::Node;
-use super::pixels::FrameAxes;
+use super::options::ImportOptions;
 use super::resample::Grid;
 use super::responses::Responses;
 use super::series::find_series;
@@ -16,53 +16,8 @@ use super::trials::{Interval, read_intervals};
 use crate::data::trial::{Tier, Trial, TrialId};
 use crate::error::{Error, Result};
 
-/// A trial of more frames is a slip in a table: nine hours at 30 Hz.
-const MOST_FRAMES: f64 = 1e6;
-
-/// What to take from a file, and how.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImportOptions {
-    /// Frames a second that everything is brought to.
-    pub rate_hz: f64,
-    /// Names or paths of the series of responses, or of what they are in; several are several planes.
-    pub responses: Vec<String>,
-    /// The series of running speed.
-    pub running: Choice,
-    /// The series of the pupil's size.
-    pub pupil: Choice,
-    /// The series of the pupil's place.
-    pub pupil_center: Choice,
-    /// The series of frames, when not all that were presented.
-    pub movie: Option<String>,
-    /// How stored frames lie, when the file does not say or says it wrong.
-    pub frame_axes: Option<FrameAxes>,
-    /// Height and width to make frames of.
-    pub frame_size: Option<[usize; 2]>,
-    /// The table of intervals whose rows are trials.
-    pub trials: Option<String>,
-    /// The column of that table that holds tiers.
-    pub tier: String,
-    /// Seconds without behavior, as in a blink, that are bridged by a line.
-    pub longest_gap_s: f64,
-}
-
-impl Default for ImportOptions {
-    fn default() -> Self {
-        Self {
-            rate_hz: 30.0,
-            responses: Vec::new(),
-            running: Choice::Auto,
-            pupil: Choice::Auto,
-            pupil_center: Choice::Auto,
-            movie: None,
-            frame_axes: None,
-            frame_size: None,
-            trials: None,
-            tier: "tier".into(),
-            longest_gap_s: 1.0,
-        }
-    }
-}
+/// A trial of more frames is a slip in a table, or a whole session: an hour at 30 Hz.
+const MOST_FRAMES: f64 = 1e5;
 
 /// An open NWB file whose parts were found; trials are read on demand.
 #[derive(Debug)]
@@ -85,7 +40,7 @@ impl Recording {
     /// [`Error::Usage`] when an option is out of range; [`Error::Io`] and [`Error::Invalid`] when the file is none,
     /// is damaged, has no responses, no movies or no trials, or it is not clear which; says what to do.
     pub fn open(path: &Path, options: &ImportOptions) -> Result<Self> {
-        check(options)?;
+        options.check()?;
         let root = Node::open(path)?;
         let series = find_series(&root, &["processing", "acquisition"])?;
         let responses = Responses::open(&root, &series, &options.responses)?;
@@ -175,7 +130,9 @@ impl Recording {
         // Rounded: a trial that lacks less than half a frame is not a frame shorter.
         let frames = ((stop - start) * self.options.rate_hz).round();
         if !(start.is_finite() && (1.0..=MOST_FRAMES).contains(&frames)) {
-            return Err(format!("it goes from {start} s to {stop} s"));
+            return Err(format!(
+                "it goes from {start} s to {stop} s, {frames} frames; expected 1 to {MOST_FRAMES}"
+            ));
         }
         Ok(frames as usize)
     }
@@ -236,21 +193,6 @@ impl Recording {
     pub(super) fn problem(&self, problem: impl std::fmt::Display) -> Error {
         self.root.problem(problem)
     }
-}
-
-fn check(options: &ImportOptions) -> Result<()> {
-    if !(options.rate_hz.is_finite() && (0.1..=10_000.0).contains(&options.rate_hz)) {
-        let rate = options.rate_hz;
-        return Err(Error::usage(format!("a rate of {rate} Hz; expected frames a second, 0.1 to 10000")));
-    }
-    if !(options.longest_gap_s >= 0.0 && options.longest_gap_s.is_finite()) {
-        let gap = options.longest_gap_s;
-        return Err(Error::usage(format!("a longest gap of {gap} s; expected seconds, 0 or more")));
-    }
-    if options.frame_size.is_some_and(|size| size.contains(&0)) {
-        return Err(Error::usage("frames of 0 pixels; expected a height and a width"));
-    }
-    Ok(())
 }
 
 /// Reads the table of trials; without one, every presented series is a trial.

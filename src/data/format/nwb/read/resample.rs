@@ -181,7 +181,7 @@ mod tests {
             let stamp = |n: usize| start + (n as f64 + jitter * ((n * 7919) % 13) as f64 / 13.0) / rate_hz;
             let axes = [
                 TimeAxis::Regular { start, rate_hz, samples: count },
-                TimeAxis::Stamps((0..count).map(stamp).collect()),
+                TimeAxis::stamps((0..count).map(stamp).collect()),
             ];
             for samples in axes {
                 let times = frames(2.0, 90);
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn where_nothing_was_recorded_nothing_is_made_up() {
-        let stamps = |times: &[f64]| TimeAxis::Stamps(times.to_vec());
+        let stamps = |times: &[f64]| TimeAxis::stamps(times.to_vec());
         let fine: Vec<f64> = (0..300).map(|n| f64::from(n) / 10.0).collect();
         let refused =
             |samples: &TimeAxis, start: f64| resampled(samples, |t| t, &frames(start, 30)).unwrap_err();

@@ -8,8 +8,8 @@ use crate::error::Result;
 pub(super) enum TimeAxis {
     /// `starting_time` and `rate`.
     Regular { start: f64, rate_hz: f64, samples: usize },
-    /// `timestamps`, ascending.
-    Stamps(Vec<f64>),
+    /// `timestamps`, ascending, and the median of the steps between them.
+    Stamps { times: Vec<f64>, period: f64 },
 }
 
 impl TimeAxis {
@@ -39,7 +39,7 @@ impl TimeAxis {
                     times[at + 1]
                 )));
             }
-            return Ok(Self::Stamps(times));
+            return Ok(Self::stamps(times));
         }
         let Some(starting) = series.field("starting_time") else {
             return Err(series.problem("has neither timestamps nor starting_time: when was it recorded?"));
@@ -54,11 +54,22 @@ impl TimeAxis {
         Ok(Self::Regular { start, rate_hz, samples })
     }
 
+    /// Takes times, ascending.
+    pub(super) fn stamps(times: Vec<f64>) -> Self {
+        let mut steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let middle = steps.len() / 2;
+        let period = match steps.is_empty() {
+            true => f64::INFINITY,
+            false => *steps.select_nth_unstable_by(middle, f64::total_cmp).1,
+        };
+        Self::Stamps { times, period }
+    }
+
     /// Counts the samples.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Regular { samples, .. } => *samples,
-            Self::Stamps(times) => times.len(),
+            Self::Stamps { times, .. } => times.len(),
         }
     }
 
@@ -66,7 +77,7 @@ impl TimeAxis {
     pub(super) fn at(&self, sample: usize) -> f64 {
         match self {
             Self::Regular { start, rate_hz, .. } => start + sample as f64 / rate_hz,
-            Self::Stamps(times) => times[sample],
+            Self::Stamps { times, .. } => times[sample],
         }
     }
 
@@ -74,14 +85,7 @@ impl TimeAxis {
     pub(super) fn period(&self) -> f64 {
         match self {
             Self::Regular { rate_hz, .. } => 1.0 / rate_hz,
-            Self::Stamps(times) => {
-                let mut steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-                let middle = steps.len() / 2;
-                if steps.is_empty() {
-                    return f64::INFINITY;
-                }
-                *steps.select_nth_unstable_by(middle, f64::total_cmp).1
-            }
+            Self::Stamps { period, .. } => *period,
         }
     }
 
@@ -101,13 +105,13 @@ impl TimeAxis {
                 }
                 count
             }
-            Self::Stamps(times) => times.partition_point(|&stamp| stamp <= time),
+            Self::Stamps { times, .. } => times.partition_point(|&stamp| stamp <= time),
         }
     }
 
     /// Keeps only the listed samples, ascending.
     pub(super) fn select(&self, samples: &[usize]) -> Self {
-        Self::Stamps(samples.iter().map(|&sample| self.at(sample)).collect())
+        Self::stamps(samples.iter().map(|&sample| self.at(sample)).collect())
     }
 }
 
@@ -118,7 +122,7 @@ mod tests {
     #[test]
     fn both_kinds_of_axis_agree_on_what_came_until_when() {
         let regular = TimeAxis::Regular { start: 2.0, rate_hz: 30.0, samples: 50 };
-        let stamps = TimeAxis::Stamps((0..50).map(|n| 2.0 + f64::from(n) / 30.0).collect());
+        let stamps = TimeAxis::stamps((0..50).map(|n| 2.0 + f64::from(n) / 30.0).collect());
         for n in 0..60 {
             let time = 2.0 + f64::from(n) / 30.0;
             for time in [time, time - 0.01, time + 0.01] {
