@@ -116,7 +116,7 @@ fn read_reconstructions(run: &Path, mouse: &MouseId, rate_hz: f64) -> Result<Vec
     let found: Vec<ReconstructedMovie> = found.collect::<Result<_>>()?;
     if found.is_empty() {
         return Err(Error::invalid(
-            &of_mouse,
+            of_mouse,
             "no finished reconstruction (ensemble.h5) in it: reconstruct first",
         ));
     }

@@ -37,6 +37,9 @@ const CENTERS: [&str; 8] = [
     "location",
 ];
 
+/// The centers of masks, and the name of the column that they are in.
+type Centers = (Vec<[f64; 3]>, &'static str);
+
 /// A pixel of a mask.
 #[derive(Debug, Clone, Copy, H5Type)]
 #[repr(C)]
@@ -148,7 +151,7 @@ fn gather(rows: &[usize], value: impl Fn(usize, usize) -> f64) -> Array2<f32> {
 }
 
 /// Averages the pixels of each cell's mask, by weight; NaN of an empty mask.
-fn mask_centers(table: &Node, rows: &[usize], cells: usize) -> Result<Option<(Vec<[f64; 3]>, &'static str)>> {
+fn mask_centers(table: &Node, rows: &[usize], cells: usize) -> Result<Option<Centers>> {
     for what in ["pixel_mask", "voxel_mask"] {
         let (Some(mask), Some(index)) = (table.field(what), table.field(&format!("{what}_index"))) else {
             continue;
