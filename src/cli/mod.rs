@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 pub mod event_log;
+mod machine;
 pub mod nwb_args;
 pub mod output;
 pub mod progress;
