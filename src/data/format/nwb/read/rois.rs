@@ -131,6 +131,10 @@ fn find_places(table: &Node, rows: &[usize], cells: usize) -> Result<Option<(Arr
         }
     }
     let Some((centers, what)) = mask_centers(table, rows, cells)? else { return Ok(None) };
+    // Some writers leave masks empty where there are none.
+    if centers.iter().flatten().all(|value| value.is_nan()) {
+        return Ok(None);
+    }
     let (spacing, origin, unit) = pixel_size(table);
     let places = gather(&(0..rows.len()).collect::<Vec<_>>(), |row, axis| {
         origin[axis] + spacing[axis] * centers[row][axis]

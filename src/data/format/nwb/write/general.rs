@@ -1,6 +1,6 @@
 //! What a file says of session, animal and microscope; much of it is not known, and says so.
 
-use ndarray::arr1;
+use ndarray::{Array3, arr1};
 
 use super::ExportOptions;
 use super::object::{Target, column};
@@ -91,6 +91,7 @@ pub(super) fn write_cells(ophys: &Target, plane: &Target, mouse: &Mouse) -> Resu
     let missing = if mouse.cell_motor_coordinates.is_none() { " nor their places" } else { "" };
     table.text_attribute("description", &format!("The cells; their masks{missing} are not known"))?;
     table.link("imaging_plane", plane)?;
+    table.folder("reference_images")?;
     let mut columns = Vec::new();
     if let Some(places) = &mouse.cell_motor_coordinates {
         for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
@@ -111,6 +112,11 @@ pub(super) fn write_cells(ophys: &Target, plane: &Target, mouse: &Mouse) -> Resu
         table.mark_column(&written, "VectorData", "the recording's own id of the cell; several share one")?;
         columns.push("unit_id");
     }
+    // Readers want masks, of which a recording has none: one pixel, which is not the cell's.
+    let masks = Array3::<f32>::zeros((mouse.neurons, 1, 1));
+    let written = table.array("image_mask", masks.view())?;
+    table.mark_column(&written, "VectorData", "empty: the cells' masks are not known")?;
+    columns.push("image_mask");
     let written = table.array("id", column(if unique { ids } else { &numbers }))?;
     table.mark_column(&written, "ElementIdentifiers", "")?;
     table.texts_attribute("colnames", &columns)?;

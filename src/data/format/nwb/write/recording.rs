@@ -85,7 +85,8 @@ fn begin(root: &Target, mouse: &Mouse, layout: &Layout<'_>, options: &ExportOpti
         rows => {
             let inside = module.object("EyeTracking", "EyeTracking")?;
             let said = "Where the pupil is, x and y, in the eye camera's image";
-            let about = about(layout, "pupil_center", "SpatialSeries", UNKNOWN_UNIT, said);
+            // NWB's word for unknown units of space.
+            let about = about(layout, "pupil_center", "SpatialSeries", "n.a.", said);
             let (series, rows) = about.channels(&inside, layout.frames, Some(rows))?;
             series.text("reference_frame", "the eye camera's image; its origin is not known")?;
             Some(rows)
