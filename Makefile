@@ -1,5 +1,6 @@
 # make demo    from nothing to a reconstructed movie (the first build takes several minutes)
 # make test    all tests
+# make test-nwb  those of NWB files also against pynwb and nwbinspector (installs them for itself)
 # make check   formatting and lints
 # make bench   how fast it is; make bench-peer: against PyTorch (installs it for itself, several GB)
 # make setup   installs what the build needs (Debian); the targets above do this by themselves
@@ -18,9 +19,11 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # The Python that runs the peer, with PyTorch; made when not given.
 V1REEL_PEER_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/peer/bin/python
+# The Python that has pynwb and nwbinspector; made when not given.
+V1REEL_NWB_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/nwb/bin/python
 BENCHES := movie_gradient training_step prediction loader
 
-.PHONY: demo demo-train test check format lint build setup bench bench-peer
+.PHONY: demo demo-train test test-nwb check format lint build setup bench bench-peer
 .DEFAULT_GOAL := demo
 
 demo: build
@@ -32,6 +35,10 @@ build: setup
 
 test: setup
 	cargo test --release --locked
+
+test-nwb: setup $(V1REEL_NWB_PYTHON)
+	HDF5_USE_FILE_LOCKING=FALSE V1REEL_NWB_PYTHON=$(V1REEL_NWB_PYTHON) \
+		cargo test --release --locked --test integration nwb
 
 # Trains the demo's ensemble anew, about half an hour on two cores; ARGS="--ship models/demo" to ship it.
 demo-train: build
@@ -50,6 +57,12 @@ $(abspath $(CARGO_TARGET_DIR))/peer/bin/python:
 	[ -z "$$missing" ] || { echo "make: $$missing: missing; as root: apt-get install $$missing" >&2; exit 1; }
 	python3 -m venv $(@D)/..
 	$(@D)/pip install --quiet torch==2.9.0 numpy
+
+$(abspath $(CARGO_TARGET_DIR))/nwb/bin/python:
+	@missing=$$(python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv); \
+	[ -z "$$missing" ] || { echo "make: $$missing: missing; as root: apt-get install $$missing" >&2; exit 1; }
+	python3 -m venv $(@D)/..
+	$(@D)/pip install --quiet pynwb nwbinspector
 
 check: format lint
 

@@ -16,6 +16,7 @@ mod integration {
     mod layering;
     mod mask_parity;
     mod metrics_parity;
+    mod nwb;
     mod pytorch_checkpoint;
     mod reconstruction_parity;
     mod recordings;

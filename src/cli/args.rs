@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
 use super::ablate_args::AblateArgs;
+use super::data_args::DataArgs;
 use crate::device::DeviceChoice;
 
 /// Reconstruct the movie a mouse was watching from the activity of its visual cortex.

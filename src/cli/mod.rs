@@ -4,9 +4,11 @@ pub mod ablate_args;
 pub mod args;
 pub mod chosen;
 pub mod commands;
+pub mod data_args;
 pub mod event_log;
 mod leaks;
 mod machine;
+pub mod nwb_args;
 pub mod output;
 pub mod progress;
 pub mod session;
@@ -21,7 +23,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::error::Result;
-use args::{Cli, Command, DataCommand};
+use args::{Cli, Command};
+use data_args::DataCommand;
 use session::Session;
 
 /// Exit code of a request that was wrong: an unknown flag, a fold out of range.
@@ -55,6 +58,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::Data(data) => match data.command {
             DataCommand::Verify(args) => commands::verify::run(&args, &session),
             DataCommand::Convert(args) => commands::convert::run(&args, &session),
+            DataCommand::Import(args) => commands::nwb::run_import(&args, &session),
+            DataCommand::Export(args) => commands::nwb::run_export(&args, &session),
         },
         Command::Train(args) => commands::train::run(&args, &session),
         Command::Import(args) => commands::import::run(&args, &session),

@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod import;
 pub mod inspect;
 pub mod mask;
+pub mod nwb;
 pub mod predict;
 pub mod reconstruct;
 pub mod simulate;

@@ -4,4 +4,5 @@ pub mod hdf5;
 pub mod npy_array;
 pub mod npy_header;
 pub mod npy_tree;
+pub mod nwb;
 mod values;

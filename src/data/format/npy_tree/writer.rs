@@ -18,7 +18,7 @@ pub struct Meta {
     pub tiers: Vec<Tier>,
     /// One a neuron.
     pub unit_ids: Vec<i64>,
-    /// `[neuron, (x, y, z)]` in micrometres.
+    /// `[neuron, (x, y, z)]` in micrometres; no rows when they were not recorded.
     pub cell_motor_coordinates: Array2<f32>,
 }
 
@@ -100,7 +100,8 @@ impl Writer {
             )));
         }
         let coordinates = &meta.cell_motor_coordinates;
-        if meta.unit_ids.len() != sizes.neurons || coordinates.dim() != (sizes.neurons, 3) {
+        let located = coordinates.nrows() > 0;
+        if meta.unit_ids.len() != sizes.neurons || (located && coordinates.dim() != (sizes.neurons, 3)) {
             return Err(Error::Failed(format!(
                 "{} unit ids and {:?} coordinates; expected {} and ({2}, 3)",
                 meta.unit_ids.len(),
@@ -109,7 +110,9 @@ impl Writer {
             )));
         }
         write_integers(&unit_ids_file(&self.root), &meta.unit_ids)?;
-        write_numbers(&coordinates_file(&self.root), &[sizes.neurons, 3], coordinates.iter().copied())?;
+        if located {
+            write_numbers(&coordinates_file(&self.root), &[sizes.neurons, 3], coordinates.iter().copied())?;
+        }
         let tiers: Vec<&str> = meta.tiers.iter().map(|tier| tier.0.as_str()).collect();
         write_texts(&tiers_file(&self.root), &tiers)?;
         statistics::write(&self.root, &self.ids)
