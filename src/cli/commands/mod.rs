@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod mask;
 pub mod predict;
 pub mod reconstruct;
+pub mod report;
 pub mod simulate;
 pub mod train;
 pub mod validate;
