@@ -56,7 +56,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => commands::predict::run(&args, &session),
         Command::Reconstruct(args) => commands::reconstruct::run(&args, &session),
         Command::Evaluate(args) => commands::evaluate::run(&args, &session),
-        Command::Report(args) => commands::report::run(&args),
+        Command::Report(args) => commands::report::run(&args, &session),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }

@@ -53,7 +53,8 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     }
     run.stop.check()?;
     let rows = commands::evaluate::evaluate(&workspace)?;
-    let page = write_report(&folder.join("report"), std::slice::from_ref(&folder), ReportOptions::default())?;
+    let runs = std::slice::from_ref(&folder);
+    let page = write_report(&folder.join("report"), runs, ReportOptions::default(), &run.observer)?;
     let controls = serde_json::json!({
         "mean_movie": mean(&rows, |row| row.controls.mean_movie),
         "another_trial": mean(&rows, |row| row.controls.another_trial),

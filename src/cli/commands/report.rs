@@ -2,6 +2,7 @@
 
 use crate::cli::args::ReportArgs;
 use crate::cli::output;
+use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::report::page::{ReportOptions, write_report};
 
@@ -9,7 +10,7 @@ use crate::report::page::{ReportOptions, write_report};
 ///
 /// # Errors
 /// Whatever the stage returns.
-pub fn run(args: &ReportArgs) -> Result<()> {
+pub fn run(args: &ReportArgs, session: &Session) -> Result<()> {
     let folder = match (&args.out, args.runs.as_slice()) {
         (Some(out), _) => out.clone(),
         (None, [run]) => run.join("report"),
@@ -19,7 +20,8 @@ pub fn run(args: &ReportArgs) -> Result<()> {
             ));
         }
     };
-    let page = write_report(&folder, &args.runs, ReportOptions { members: !args.no_members })?;
+    let options = ReportOptions { members: !args.no_members };
+    let page = write_report(&folder, &args.runs, options, session.observer())?;
     let page = std::path::absolute(&page).map_err(Error::io(&page))?;
     output::line(format!("Open {}", page.display()))
 }

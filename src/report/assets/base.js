@@ -58,7 +58,8 @@ function ticks(low, high, wanted) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
   const found = [];
-  for (let tick = Math.ceil(low / step - 1e-9); tick * step <= high + span * 1e-9; tick++) found.push(tick * step);
+  for (let tick = Math.ceil(low / step - 1e-9); tick * step <= high + span * 1e-9; tick++)
+    found.push(tick * step);
   return { values: found, step };
 }
 

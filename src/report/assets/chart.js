@@ -6,9 +6,20 @@ function chart({ title, x: xLabel, y: yLabel, lines, note }) {
   const holder = el("div", { class: "drawing" });
   const labels = [...new Map(lines.filter((line) => line.label).map((line) => [line.label, line])).values()];
   const legend = labels.map((line) =>
-    el("span", { class: "key" }, el("i", { class: line.dashed ? "stroke dashed" : "stroke", style: `border-color:${line.color}` }), line.label),
+    el(
+      "span",
+      { class: "key" },
+      el("i", { class: line.dashed ? "stroke dashed" : "stroke", style: `border-color:${line.color}` }),
+      line.label,
+    ),
   );
-  const node = el("figure", { class: "chart" }, el("figcaption", {}, el("strong", {}, title), el("span", { class: "keys" }, legend)), holder, note ? el("p", { class: "small" }, note) : null);
+  const node = el(
+    "figure",
+    { class: "chart" },
+    el("figcaption", {}, el("strong", {}, title), el("span", { class: "keys" }, legend)),
+    holder,
+    note ? el("p", { class: "small" }, note) : null,
+  );
   const xs = extent(lines.map((line) => line.x));
   const ys = extent(lines.map((line) => line.y));
   atEveryWidth(holder, width, (shown) => {
@@ -20,21 +31,46 @@ function chart({ title, x: xLabel, y: yLabel, lines, note }) {
     const down = ticks(...ys, 4);
     for (const tick of down.values) {
       drawn.append(svg("line", { x1: plot.left, x2: plot.right, y1: y(tick), y2: y(tick), class: "grid" }));
-      drawn.append(svg("text", { x: plot.left - 8, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick, down.step)));
+      drawn.append(
+        svg("text", { x: plot.left - 8, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick, down.step)),
+      );
     }
     const across = ticks(...xs, shown / 90);
     for (const tick of across.values) {
-      drawn.append(svg("text", { x: x(tick), y: plot.bottom + 17, "text-anchor": "middle" }, tickText(tick, across.step)));
+      drawn.append(
+        svg(
+          "text",
+          { x: x(tick), y: plot.bottom + 17, "text-anchor": "middle" },
+          tickText(tick, across.step),
+        ),
+      );
     }
-    drawn.append(svg("text", { x: (plot.left + plot.right) / 2, y: height - 4, "text-anchor": "middle", class: "axis" }, xLabel));
+    drawn.append(
+      svg(
+        "text",
+        { x: (plot.left + plot.right) / 2, y: height - 4, "text-anchor": "middle", class: "axis" },
+        xLabel,
+      ),
+    );
     const middle = (plot.top + plot.bottom) / 2;
-    drawn.append(svg("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})`, class: "axis" }, yLabel));
+    drawn.append(
+      svg(
+        "text",
+        { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})`, class: "axis" },
+        yLabel,
+      ),
+    );
     for (const line of lines) {
       const d = path(line.y, (at) => x(line.x[at]), y);
-      drawn.append(svg("path", { d, class: line.dashed ? "line dashed" : "line", style: `stroke:${line.color}` }));
+      drawn.append(
+        svg("path", { d, class: line.dashed ? "line dashed" : "line", style: `stroke:${line.color}` }),
+      );
       if (line.y.length < 12)
         line.y.forEach((value, at) => {
-          if (value !== null) drawn.append(svg("circle", { cx: x(line.x[at]), cy: y(value), r: 3, style: `fill:${line.color}` }));
+          if (value !== null)
+            drawn.append(
+              svg("circle", { cx: x(line.x[at]), cy: y(value), r: 3, style: `fill:${line.color}` }),
+            );
         });
     }
     return drawn;

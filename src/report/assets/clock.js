@@ -75,7 +75,14 @@ function player() {
     time.textContent = `${seconds} s \u00b7 frame ${frame}`;
     scrubber.setAttribute("aria-valuetext", `${seconds} seconds`);
   });
-  const bar = el("div", { class: "player", role: "group", "aria-label": "Playback" }, button, scrubber, time, speed);
+  const bar = el(
+    "div",
+    { class: "player", role: "group", "aria-label": "Playback" },
+    button,
+    scrubber,
+    time,
+    speed,
+  );
   return { bar, scrubber };
 }
 

@@ -9,7 +9,10 @@ const store = {
     if (this.kept.has(key)) return this.kept.get(key);
     const promise = new Promise((resolve, reject) => {
       this.waiting.set(key, resolve);
-      const script = el("script", { src: file, onerror: () => reject(new Error(`${file} is missing or damaged`)) });
+      const script = el("script", {
+        src: file,
+        onerror: () => reject(new Error(`${file} is missing or damaged`)),
+      });
       document.head.append(script);
     });
     this.kept.set(key, promise);
@@ -55,7 +58,9 @@ async function unpack(packed, height, width) {
     /** Grey levels of a frame of the trial; null where the movie has none. */
     at(frame) {
       const index = frame - this.first;
-      return index < 0 || index >= this.frames ? null : this.pixels.subarray(index * size, (index + 1) * size);
+      return index < 0 || index >= this.frames
+        ? null
+        : this.pixels.subarray(index * size, (index + 1) * size);
     },
   };
 }

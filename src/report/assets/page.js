@@ -15,11 +15,32 @@ function section(id, title, ...content) {
 const names = report.runs.map((run) => run.name).join(" \u00b7 ");
 document.title = `${names} \u2013 v1reel report`;
 document.getElementById("title").textContent = names;
-section("result", report.runs.length > 1 ? "Results, compared" : "Result", originNotice(), heroes(), allTrials(openByKey), comparison());
+section(
+  "result",
+  report.runs.length > 1 ? "Results, compared" : "Result",
+  originNotice(),
+  heroes(),
+  allTrials(openByKey),
+  comparison(),
+);
 section("watch", "Watch", parts.node);
-section("scores", "Scores", el("p", { class: "small" }, "Choose a heading to sort. Below each score, small: that of the control, a reconstruction from shuffled neurons. Pixel r has three controls, beside it."), report.runs.map((run, index) => runScores(index, openByKey)));
+section(
+  "scores",
+  "Scores",
+  el(
+    "p",
+    { class: "small" },
+    "Choose a heading to sort. Below each score, small: that of the control, a reconstruction from shuffled neurons. Pixel r has three controls, beside it.",
+  ),
+  report.runs.map((run, index) => runScores(index, openByKey)),
+);
 section("curves", "Curves and tables", curves());
-section("made", "How it was made", provenance(), el("p", { class: "small" }, `Report written by v1reel ${report.version}.`));
+section(
+  "made",
+  "How it was made",
+  provenance(),
+  el("p", { class: "small" }, `Report written by v1reel ${report.version}.`),
+);
 
 const trials = report.mice.flatMap((mouse) => mouse.trials);
 keys((by) => {
@@ -41,7 +62,14 @@ function follow() {
 addEventListener("hashchange", follow);
 
 /** What data files call, and what may be used from the console. */
-const v1reel = { report, clock, store, open, openTrial: (key) => openTrial(parts, key), take: (key, data) => store.take(key, data) };
+const v1reel = {
+  report,
+  clock,
+  store,
+  open,
+  openTrial: (key) => openTrial(parts, key),
+  take: (key, data) => store.take(key, data),
+};
 globalThis.v1reel = v1reel;
 (follow() ?? openTrial(parts, trials[0].key)).then(() => {
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) clock.play(true);

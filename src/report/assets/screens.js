@@ -34,7 +34,12 @@ function outlineOf(mask, height, width) {
       if (inside(y, x) !== inside(y - 1, x)) path += `M${x} ${y}h1`;
       if (inside(y, x) !== inside(y, x - 1)) path += `M${x} ${y}v1`;
     }
-  const attributes = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", class: "outline", "aria-hidden": "true" };
+  const attributes = {
+    viewBox: `0 0 ${width} ${height}`,
+    preserveAspectRatio: "none",
+    class: "outline",
+    "aria-hidden": "true",
+  };
   return svg("svg", attributes, svg("path", { d: path }));
 }
 

@@ -6,7 +6,9 @@ function strips({ frames, first, end, rate, list }) {
   const updates = [];
   for (const strip of list) {
     const { row, update } = strip.picture ? pictureStrip(strip, frames) : lineStrip(strip, frames);
-    row.querySelector(".plot").append(...[notShown(0, first, frames), notShown(end, frames, frames)].filter(Boolean));
+    row
+      .querySelector(".plot")
+      .append(...[notShown(0, first, frames), notShown(end, frames, frames)].filter(Boolean));
     node.append(row);
     updates.push(update);
   }
@@ -49,25 +51,49 @@ function lineStrip({ name, help, lines, zero, count: places = digits }, frames) 
   if (zero) [low, high] = [Math.min(low, 0), Math.max(high, 0)];
   const margin = 0.06 * (high - low);
   const y = (value) => 100 - (100 * (value - low + margin)) / (high - low + 2 * margin);
-  const drawn = svg("svg", { viewBox: `0 0 ${frames} 100`, preserveAspectRatio: "none", "aria-hidden": "true" });
-  if (low < 0 && high > 0) drawn.append(svg("line", { x1: 0, x2: frames, y1: y(0), y2: y(0), class: "zero" }));
+  const drawn = svg("svg", {
+    viewBox: `0 0 ${frames} 100`,
+    preserveAspectRatio: "none",
+    "aria-hidden": "true",
+  });
+  if (low < 0 && high > 0)
+    drawn.append(svg("line", { x1: 0, x2: frames, y1: y(0), y2: y(0), class: "zero" }));
   const readings = lines.map((line) => el("b", {}));
   lines.forEach((line) => {
-    drawn.append(svg("path", { d: path(line.values, (at) => at + (line.first ?? 0) + 0.5, y), class: line.dashed ? "line dashed" : "line", style: `stroke:${line.color}` }));
+    drawn.append(
+      svg("path", {
+        d: path(line.values, (at) => at + (line.first ?? 0) + 0.5, y),
+        class: line.dashed ? "line dashed" : "line",
+        style: `stroke:${line.color}`,
+      }),
+    );
   });
   const keysOf = lines.map((line, index) =>
-    el("span", { class: "key" }, el("i", { class: line.dashed ? "stroke dashed" : "stroke", style: `border-color:${line.color}` }), line.label ? `${line.label} ` : null, readings[index]),
+    el(
+      "span",
+      { class: "key" },
+      el("i", { class: line.dashed ? "stroke dashed" : "stroke", style: `border-color:${line.color}` }),
+      line.label ? `${line.label} ` : null,
+      readings[index],
+    ),
   );
   const alt = `${name} over the trial, from ${places(low)} to ${places(high)}`;
   const row = el(
     "div",
     { class: "strip" },
     el("div", { class: "name", title: help }, el("strong", {}, name), el("div", { class: "keys" }, keysOf)),
-    el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, places(high)), el("span", {}, places(low))),
+    el(
+      "div",
+      { class: "scale", "aria-hidden": "true" },
+      el("span", {}, places(high)),
+      el("span", {}, places(low)),
+    ),
     el("div", { class: "plot", role: "img", "aria-label": alt }, drawn),
   );
   const update = (frame) =>
-    lines.forEach((line, index) => (readings[index].textContent = places(line.values[frame - (line.first ?? 0)] ?? null)));
+    lines.forEach(
+      (line, index) => (readings[index].textContent = places(line.values[frame - (line.first ?? 0)] ?? null)),
+    );
   return { row, update };
 }
 
@@ -109,6 +135,14 @@ function pictureStrip({ name, help, picture, rows }, frames) {
 function timeAxis(frames, rate) {
   const seconds = frames / rate;
   const { values, step } = ticks(0, seconds, 10);
-  const marks = values.map((value) => el("span", { style: `left:${(100 * value) / seconds}%` }, tickText(value, step)));
-  return el("div", { class: "strip axis", "aria-hidden": "true" }, el("div", { class: "name" }, "time in the trial, s"), el("div", { class: "scale" }), el("div", { class: "marks" }, marks));
+  const marks = values.map((value) =>
+    el("span", { style: `left:${(100 * value) / seconds}%` }, tickText(value, step)),
+  );
+  return el(
+    "div",
+    { class: "strip axis", "aria-hidden": "true" },
+    el("div", { class: "name" }, "time in the trial, s"),
+    el("div", { class: "scale" }),
+    el("div", { class: "marks" }, marks),
+  );
 }

@@ -15,12 +15,14 @@ mod traces;
 mod trial;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::atomic;
 use crate::error::{Error, Result};
+use crate::event::{Event, Observer};
 use overview::Overview;
 use run::Run;
 
@@ -43,7 +45,12 @@ impl Default for ReportOptions {
 /// # Errors
 /// [`Error::Usage`] when `folder` holds something else than a report; when a run has no reconstruction, or a file
 /// can't be read or written.
-pub fn write_report(folder: &Path, runs: &[PathBuf], options: ReportOptions) -> Result<PathBuf> {
+pub fn write_report(
+    folder: &Path,
+    runs: &[PathBuf],
+    options: ReportOptions,
+    observer: &dyn Observer,
+) -> Result<PathBuf> {
     refuse_what_is_no_report(folder)?;
     let runs = runs.iter().map(|run| Run::open(run)).collect::<Result<Vec<_>>>()?;
     let mut overview = Overview::new(&runs)?;
@@ -51,15 +58,21 @@ pub fn write_report(folder: &Path, runs: &[PathBuf], options: ReportOptions) -> 
         let data = folder.join("data");
         std::fs::create_dir(&data).map_err(Error::io(&data))?;
         let trials = overview.trials();
+        let (task, steps) = (|| "report".to_string(), trials.len() as u64);
+        observer.emit(Event::Started { task: task(), steps, unit: "trials" });
+        let done = AtomicU64::new(0);
         let scores = trials.par_iter().map(|shown| {
             let (movies, members, scores) = trial::read(&runs, shown, options)?;
             write_data(folder, &shown.file, &shown.key, &movies)?;
             if let Some(members) = &members {
                 write_data(folder, &shown.members_file, &shown.members_key, members)?;
             }
+            let step = done.fetch_add(1, Ordering::Relaxed) + 1;
+            observer.emit(Event::Progress { task: task(), step, loss: None });
             Ok((scores, members.is_some()))
         });
         let scores = scores.collect::<Result<Vec<_>>>()?;
+        observer.emit(Event::Finished { task: task() });
         overview.score(scores);
         let page = html::page(&overview)?;
         atomic::write_bytes(&folder.join(html::INDEX), page.as_bytes())

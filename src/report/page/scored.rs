@@ -33,12 +33,18 @@ impl Scored {
         control: Option<&Reconstruction>,
     ) -> Self {
         let found = run.scores.get(&(mouse.clone(), trial));
+        let control = control.map(|control| numbers(mouse, trial, control));
         let scores = match found {
             Some(found) => found.iter().map(|(name, &value)| (name.clone(), short(value))).collect(),
             // Not evaluated yet: the controls that need other movies are missing.
-            None => numbers(mouse, trial, result),
+            None => {
+                let mut scores = numbers(mouse, trial, result);
+                let shuffled = control.as_ref().and_then(|control| control["pixel_correlation"]);
+                scores.insert("control_shuffled_neurons".into(), shuffled);
+                scores
+            }
         };
-        Self { scores, control: control.map(|control| numbers(mouse, trial, control)) }
+        Self { scores, control }
     }
 }
 
