@@ -1,7 +1,10 @@
 // Charts that stand still: curves over iterations or steps, drawn anew at every width so that text stays readable.
 
-/** Curves: `lines` of {label, x, y, color, dashed}; says what the axes are. */
-function chart({ title, x: xLabel, y: yLabel, lines, note }) {
+/**
+ * Curves: `lines` of {label, x, y, color, dashed, low, high}, the last two a band around y; says what the axes are.
+ * `marks` are places on a logarithmic x; without them it is linear.
+ */
+function chart({ title, x: xLabel, y: yLabel, lines, note, marks }) {
   const [width, height] = [640, 240];
   const holder = el("div", { class: "drawing" });
   const labels = [...new Map(lines.filter((line) => line.label).map((line) => [line.label, line])).values()];
@@ -20,11 +23,12 @@ function chart({ title, x: xLabel, y: yLabel, lines, note }) {
     holder,
     note ? el("p", { class: "small" }, note) : null,
   );
-  const xs = extent(lines.map((line) => line.x));
-  const ys = extent(lines.map((line) => line.y));
+  const scale = marks ? Math.log : (value) => value;
+  const xs = extent(lines.map((line) => line.x.map(scale)));
+  const ys = extent(lines.flatMap((line) => [line.y, line.low ?? [], line.high ?? []]));
   atEveryWidth(holder, width, (shown) => {
-    const plot = { left: 58, right: shown - 12, top: 8, bottom: height - 40 };
-    const x = (value) => plot.left + ((value - xs[0]) / (xs[1] - xs[0])) * (plot.right - plot.left);
+    const plot = { left: 58, right: shown - 24, top: 8, bottom: height - 40 };
+    const x = (value) => plot.left + ((scale(value) - xs[0]) / (xs[1] - xs[0])) * (plot.right - plot.left);
     const y = (value) => plot.bottom - ((value - ys[0]) / (ys[1] - ys[0])) * (plot.bottom - plot.top);
     const alt = `${title}: ${yLabel} from ${digits(ys[0])} to ${digits(ys[1])} over ${xLabel}`;
     const drawn = svg("svg", { width: shown, height, role: "img", "aria-label": alt });
@@ -35,7 +39,7 @@ function chart({ title, x: xLabel, y: yLabel, lines, note }) {
         svg("text", { x: plot.left - 8, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick, down.step)),
       );
     }
-    const across = ticks(...xs, shown / 90);
+    const across = marks ? { values: marks, step: 1 } : ticks(...xs, shown / 90);
     for (const tick of across.values) {
       drawn.append(
         svg(
@@ -61,11 +65,12 @@ function chart({ title, x: xLabel, y: yLabel, lines, note }) {
       ),
     );
     for (const line of lines) {
+      if (line.low) drawn.append(band(line, x, y));
       const d = path(line.y, (at) => x(line.x[at]), y);
       drawn.append(
         svg("path", { d, class: line.dashed ? "line dashed" : "line", style: `stroke:${line.color}` }),
       );
-      if (line.y.length < 12)
+      if (line.y.length < 12 && !line.dashed)
         line.y.forEach((value, at) => {
           if (value !== null)
             drawn.append(
@@ -76,6 +81,14 @@ function chart({ title, x: xLabel, y: yLabel, lines, note }) {
     return drawn;
   });
   return node;
+}
+
+/** The band between the low and the high of a line, where it has both. */
+function band({ x: places, low, high, color }, x, y) {
+  const known = indices(places).filter((at) => low[at] !== null && high[at] !== null);
+  const upper = known.map((at) => `${x(places[at])} ${y(high[at])}`);
+  const lower = known.map((at) => `${x(places[at])} ${y(low[at])}`).reverse();
+  return svg("polygon", { points: [...upper, ...lower].join(" "), class: "band", style: `fill:${color}` });
 }
 
 /** Draws into a holder whenever its width changes. */

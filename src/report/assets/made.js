@@ -22,6 +22,7 @@ function curves() {
       curve.validation_correlation.some((value) => value !== null),
     );
     return [
+      ablationCharts(run, title),
       run.learning_curves.length > 0
         ? chart({
             title: title("Training loss"),
@@ -59,33 +60,39 @@ function curves() {
         )
       : null;
   const others = report.runs.flatMap((run) => [
-    run.tables.map((rows) => [
-      table({
-        caption: many ? `${run.name}: ${rows.title}` : rows.title,
-        columns: rows.columns.map((title, at) => ({
-          title: title.replaceAll("_", " "),
-          value: (row) => numeric(row[at]),
-        })),
-        rows: rows.rows,
-      }),
-      rows.left_out > 0
-        ? el("p", { class: "small" }, `${rows.left_out} more rows are in the run's evaluation/${rows.title}.`)
-        : null,
-    ]),
-    run.pictures.map(({ title, png }) =>
-      el(
-        "figure",
-        { class: "chart" },
-        el("figcaption", {}, title),
-        el("img", {
-          src: `data:image/png;base64,${png}`,
-          alt: `Plot ${title} of run ${run.name}`,
-          loading: "lazy",
-        }),
+    run.tables.map((rows) => otherTable(rows, many ? `${run.name}: ${rows.title}` : rows.title)),
+    run.pictures
+      .filter(({ title }) => title !== ABLATION.picture)
+      .map(({ title, png }) =>
+        el(
+          "figure",
+          { class: "chart" },
+          el("figcaption", {}, title),
+          el("img", {
+            src: `data:image/png;base64,${png}`,
+            alt: `Plot ${title} of run ${run.name}`,
+            loading: "lazy",
+          }),
+        ),
       ),
-    ),
   ]);
   return [el("div", { class: "charts" }, charts), note, others];
+}
+
+/** A table that a command left; a long one is closed at first. */
+function otherTable(rows, title) {
+  const columns = rows.columns.map((column, at) => ({
+    title: column.replaceAll("_", " "),
+    value: (row) => numeric(row[at]),
+  }));
+  const sentence = `${rows.left_out} more rows are in the run's evaluation/${rows.title}.`;
+  return el(
+    "details",
+    { open: rows.rows.length <= 12 },
+    el("summary", {}, `${title}, ${count(rows.rows.length + rows.left_out, "row", "rows")}`),
+    table({ caption: title, columns, rows: rows.rows }),
+    rows.left_out > 0 ? el("p", { class: "small" }, sentence) : null,
+  );
 }
 
 function numeric(text) {

@@ -10,7 +10,7 @@ pub(super) const INDEX: &str = "index.html";
 const SKELETON: &str = include_str!("../assets/page.html");
 const STYLE: &str = include_str!("../assets/style.css");
 /// By their order: each uses those before it.
-const SCRIPTS: [&str; 14] = [
+const SCRIPTS: [&str; 15] = [
     include_str!("../assets/base.js"),
     include_str!("../assets/clock.js"),
     include_str!("../assets/movie.js"),
@@ -21,6 +21,7 @@ const SCRIPTS: [&str; 14] = [
     include_str!("../assets/scores.js"),
     include_str!("../assets/dots.js"),
     include_str!("../assets/overview.js"),
+    include_str!("../assets/ablation.js"),
     include_str!("../assets/made.js"),
     include_str!("../assets/panels.js"),
     include_str!("../assets/viewer.js"),
