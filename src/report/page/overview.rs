@@ -15,7 +15,7 @@ use crate::data::{MouseId, TrialId};
 use crate::error::Result;
 use crate::evaluate::table::COLUMNS;
 use crate::manifest::Manifest;
-use crate::simulate::TRUTH_FILE;
+use crate::simulate::Truth;
 
 /// A report without its movies.
 #[derive(Serialize)]
@@ -207,7 +207,8 @@ fn shown_mouse(
     };
     ShownMouse {
         name: mouse.to_string(),
-        simulated: found.is_some_and(|found| found.root.join(TRUTH_FILE).exists()),
+        // A truth that can't be read is one, too.
+        simulated: found.is_some_and(|found| !matches!(Truth::open(&found.root), Ok(None))),
         missing: missing.map(str::to_string),
         masks,
         trials: trials.iter().map(shown).collect(),
