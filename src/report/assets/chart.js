@@ -27,60 +27,49 @@ function chart({ title, x: xLabel, y: yLabel, lines, note, marks }) {
   const xs = extent(lines.map((line) => line.x.map(scale)));
   const ys = extent(lines.flatMap((line) => [line.y, line.low ?? [], line.high ?? []]));
   atEveryWidth(holder, width, (shown) => {
-    const plot = { left: 58, right: shown - 24, top: 8, bottom: height - 40 };
+    const plot = { left: 58, right: shown - 24, top: 8, bottom: height - 40, height };
     const x = (value) => plot.left + ((scale(value) - xs[0]) / (xs[1] - xs[0])) * (plot.right - plot.left);
     const y = (value) => plot.bottom - ((value - ys[0]) / (ys[1] - ys[0])) * (plot.bottom - plot.top);
     const alt = `${title}: ${yLabel} from ${digits(ys[0])} to ${digits(ys[1])} over ${xLabel}`;
-    const drawn = svg("svg", { width: shown, height, role: "img", "aria-label": alt });
-    const down = ticks(...ys, 4);
-    for (const tick of down.values) {
-      drawn.append(svg("line", { x1: plot.left, x2: plot.right, y1: y(tick), y2: y(tick), class: "grid" }));
-      drawn.append(
-        svg("text", { x: plot.left - 8, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick, down.step)),
-      );
-    }
     const across = marks ? { values: marks, step: 1 } : ticks(...xs, shown / 90);
-    for (const tick of across.values) {
-      drawn.append(
-        svg(
-          "text",
-          { x: x(tick), y: plot.bottom + 17, "text-anchor": "middle" },
-          tickText(tick, across.step),
-        ),
-      );
-    }
-    drawn.append(
-      svg(
-        "text",
-        { x: (plot.left + plot.right) / 2, y: height - 4, "text-anchor": "middle", class: "axis" },
-        xLabel,
-      ),
-    );
-    const middle = (plot.top + plot.bottom) / 2;
-    drawn.append(
-      svg(
-        "text",
-        { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})`, class: "axis" },
-        yLabel,
-      ),
-    );
-    for (const line of lines) {
-      if (line.low) drawn.append(band(line, x, y));
-      const d = path(line.y, (at) => x(line.x[at]), y);
-      drawn.append(
-        svg("path", { d, class: line.dashed ? "line dashed" : "line", style: `stroke:${line.color}` }),
-      );
-      if (line.y.length < 12 && !line.dashed)
-        line.y.forEach((value, at) => {
-          if (value !== null)
-            drawn.append(
-              svg("circle", { cx: x(line.x[at]), cy: y(value), r: 3, style: `fill:${line.color}` }),
-            );
-        });
-    }
+    const drawn = svg("svg", { width: shown, height, role: "img", "aria-label": alt });
+    drawn.append(...axes(plot, [x, across, xLabel], [y, ticks(...ys, 4), yLabel]));
+    for (const line of lines) drawn.append(...curve(line, x, y));
     return drawn;
   });
   return node;
+}
+
+/** Ticks and labels of both axes: of each where a value lies, the ticks, the label. */
+function axes({ left, right, top, bottom, height }, [x, across, xLabel], [y, down, yLabel]) {
+  const parts = [];
+  for (const tick of down.values) {
+    const text = { x: left - 8, y: y(tick) + 4, "text-anchor": "end" };
+    parts.push(svg("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid" }));
+    parts.push(svg("text", text, tickText(tick, down.step)));
+  }
+  for (const tick of across.values) {
+    const text = { x: x(tick), y: bottom + 17, "text-anchor": "middle" };
+    parts.push(svg("text", text, tickText(tick, across.step)));
+  }
+  const below = { x: (left + right) / 2, y: height - 4, "text-anchor": "middle", class: "axis" };
+  const middle = (top + bottom) / 2;
+  const turned = { transform: `rotate(-90 12 ${middle})`, "text-anchor": "middle", class: "axis" };
+  parts.push(svg("text", below, xLabel), svg("text", { x: 12, y: middle, ...turned }, yLabel));
+  return parts;
+}
+
+/** A line with its band; with dots where it has few points. */
+function curve(line, x, y) {
+  const style = `stroke:${line.color}`;
+  const d = path(line.y, (at) => x(line.x[at]), y);
+  const parts = [svg("path", { d, class: line.dashed ? "line dashed" : "line", style })];
+  if (line.low) parts.unshift(band(line, x, y));
+  if (line.dashed || line.y.length >= 12) return parts;
+  const known = indices(line.y).filter((at) => line.y[at] !== null);
+  const dot = (at) =>
+    svg("circle", { cx: x(line.x[at]), cy: y(line.y[at]), r: 3, style: `fill:${line.color}` });
+  return [...parts, ...known.map(dot)];
 }
 
 /** The band between the low and the high of a line, where it has both. */

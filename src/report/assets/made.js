@@ -3,53 +3,7 @@
 /** Curves of training, of masks, and what else the runs' commands drew or counted. */
 function curves() {
   const many = report.runs.length > 1;
-  const charts = report.runs.flatMap((run, index) => {
-    const title = (what) => (many ? `${what}, ${run.name}` : what);
-    const learned = (value) =>
-      run.learning_curves.map((curve) => ({
-        x: curve.steps,
-        y: curve[value],
-        color: runColor(many ? index : curve.member),
-        label: many ? null : `member ${curve.member}`,
-      }));
-    const masks = run.mask_losses.map((mask, at) => ({
-      x: mask.steps,
-      y: mask.losses,
-      color: runColor(many ? index : at),
-      label: mask.task.replace(/^mask /, ""),
-    }));
-    const validated = run.learning_curves.some((curve) =>
-      curve.validation_correlation.some((value) => value !== null),
-    );
-    return [
-      ablationCharts(run, title),
-      run.learning_curves.length > 0
-        ? chart({
-            title: title("Training loss"),
-            x: "step",
-            y: "Poisson loss",
-            lines: learned("training_loss"),
-          })
-        : null,
-      validated
-        ? chart({
-            title: title("Responses to held-out movies"),
-            x: "step",
-            y: "correlation",
-            lines: learned("validation_correlation"),
-          })
-        : null,
-      masks.length > 0
-        ? chart({
-            title: title("Transparency masks"),
-            x: "iteration",
-            y: "error",
-            lines: masks,
-            note: "Mean squared error of predicted responses behind the mask. Every iteration takes other trials, hence the scatter.",
-          })
-        : null,
-    ];
-  });
+  const charts = report.runs.flatMap((run, index) => runCharts(run, index, many));
   const missing = report.runs.filter((run) => run.learning_curves.length === 0).map((run) => run.name);
   const note =
     missing.length > 0
@@ -77,6 +31,34 @@ function curves() {
       ),
   ]);
   return [el("div", { class: "charts" }, charts), note, others];
+}
+
+function runCharts(run, index, many) {
+  const title = (what) => (many ? `${what}, ${run.name}` : what);
+  const learned = (value) =>
+    run.learning_curves.map((curve) => ({
+      x: curve.steps,
+      y: curve[value],
+      color: runColor(many ? index : curve.member),
+      label: many ? null : `member ${curve.member}`,
+    }));
+  const charts = ablationCharts(run, title);
+  const add = (what, x, y, lines, note) => {
+    const known = lines.some((line) => line.y.some((value) => value !== null));
+    if (known) charts.push(chart({ title: title(what), x, y, lines, note }));
+  };
+  add("Training loss", "step", "Poisson loss", learned("training_loss"));
+  add("Responses to held-out movies", "step", "correlation", learned("validation_correlation"));
+  const masks = run.mask_losses.map((mask, at) => ({
+    x: mask.steps,
+    y: mask.losses,
+    color: runColor(many ? index : at),
+    label: mask.task.replace(/^mask /, ""),
+  }));
+  const scatter = "Every iteration takes other trials, hence the scatter.";
+  const note = `Mean squared error of predicted responses behind the mask. ${scatter}`;
+  add("Transparency masks", "iteration", "error", masks, note);
+  return charts;
 }
 
 /** A table that a command left; a long one is closed at first. */

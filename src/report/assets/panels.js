@@ -2,71 +2,58 @@
 
 /** The screens of a trial: the truth, then of each run (`run` is its number) what it made of it. */
 function movieScreens(truth, shown, [height, width], named, mouse) {
+  const first = screen({
+    title: "Ground truth",
+    alt: `Ground truth ${named}: the movie that the mouse watched`,
+    height,
+    width,
+    outline: shown[0].run.mask,
+    paint: grayPaint(truth),
+    wide: true,
+  });
+  return [first, ...shown.flatMap((one) => runScreens(truth, one, [height, width], named, mouse))];
+}
+
+function runScreens(truth, { run, index }, [height, width], named, mouse) {
   const many = report.runs.length > 1;
-  const of = (index) => (many ? `${named} by ${report.runs[index].name}` : named);
+  const by = many ? `${named} by ${report.runs[index].name}` : named;
+  const adjust = matching(run.match_truth, run.mask);
+  const mask = mouse.masks[index];
+  const fits = mask && mask.height === height && mask.width === width;
+  const scored = `${run.mask.filter((seen) => seen).length} of ${run.mask.length} px`;
+  const reading = (values, { first }) => {
+    return (at) => `r ${decimals(values[at - first])}`;
+  };
   const list = [
-    screen({
-      title: "Ground truth",
-      alt: `Ground truth ${named}: the movie that the mouse watched`,
-      height,
-      width,
-      outline: shown[0].run.mask,
-      paint: grayPaint(truth),
-      wide: true,
-    }),
+    {
+      title: "Reconstruction",
+      alt: `Reconstruction ${by}`,
+      paint: grayPaint(run.reconstruction, adjust),
+      reading: reading(run.frame_correlation, run.reconstruction),
+      wide: !many,
+    },
+    {
+      title: "Difference",
+      alt: `Reconstruction ${by} less ground truth: blue where too dark, red where too bright`,
+      paint: differencePaint(run.reconstruction, truth, run.mask, adjust),
+    },
+    run.control && {
+      title: "Control: shuffled",
+      alt: `Control ${by}: a reconstruction from responses shuffled between neurons`,
+      paint: grayPaint(run.control, matching(run.control_match_truth, run.mask)),
+      reading: reading(run.control_frame_correlation, run.control),
+    },
+    {
+      title: "Mask",
+      alt:
+        `Transparency mask ${by}: stronger where a pixel matters more to the neurons; ` +
+        "the line encloses the pixels that are scored",
+      paint: rampPaint(fits ? mask.transparency : Array.from(run.mask), 0, 1),
+      reading: () => scored,
+    },
   ];
-  for (const { run, index } of shown) {
-    const common = { height, width, outline: run.mask, run: index };
-    const adjust = matching(run.match_truth, run.mask);
-    const reading =
-      (values, { first }) =>
-      (at) =>
-        `r ${decimals(values[at - first])}`;
-    list.push(
-      screen({
-        ...common,
-        wide: !many,
-        title: "Reconstruction",
-        alt: `Reconstruction ${of(index)}`,
-        paint: grayPaint(run.reconstruction, adjust),
-        reading: reading(run.frame_correlation, run.reconstruction),
-      }),
-    );
-    list.push(
-      screen({
-        ...common,
-        title: "Difference",
-        alt: `Reconstruction ${of(index)} less ground truth: blue where too dark, red where too bright`,
-        paint: differencePaint(run.reconstruction, truth, run.mask, adjust),
-      }),
-    );
-    if (run.control) {
-      const own = matching(run.control_match_truth, run.mask);
-      list.push(
-        screen({
-          ...common,
-          title: "Control: shuffled",
-          alt: `Control ${of(index)}: a reconstruction from responses shuffled between neurons`,
-          paint: grayPaint(run.control, own),
-          reading: reading(run.control_frame_correlation, run.control),
-        }),
-      );
-    }
-    const mask = mouse.masks[index];
-    const fits = mask && mask.height === height && mask.width === width;
-    const values = fits ? mask.transparency : Array.from(run.mask);
-    const scored = `${run.mask.filter((seen) => seen).length} of ${run.mask.length} px`;
-    list.push(
-      screen({
-        ...common,
-        title: "Mask",
-        alt: `Transparency mask ${of(index)}: stronger where a pixel matters more to the neurons; the line encloses the pixels that are scored`,
-        paint: rampPaint(values, 0, 1),
-        reading: () => scored,
-      }),
-    );
-  }
-  return list;
+  const common = { height, width, outline: run.mask, run: index };
+  return list.filter(Boolean).map((one) => screen({ ...common, ...one }));
 }
 
 /** Screens in rows: of several runs each has its own, under its name. */
@@ -81,75 +68,62 @@ function inRows(screens) {
 }
 
 /** The strips of a trial, by their order. */
-function stripList(data, shown) {
+function stripList(data, shown, trial) {
+  const behavior = data.behavior.map(({ name, values }) => ({
+    name,
+    help: "As recorded",
+    lines: [{ label: "", values, color: "var(--behavior)" }],
+  }));
+  return [correlationStrip(shown), ...behavior, ...activityStrips(shown, trial)];
+}
+
+function correlationStrip(shown) {
   const many = report.runs.length > 1;
-  const name = (index, text) => (many ? report.runs[index].name : text);
-  const correlation = shown.flatMap(({ run, index }) =>
-    [
-      {
-        label: name(index, "reconstruction"),
-        values: run.frame_correlation,
-        first: run.reconstruction.first,
-        color: runColor(index),
-      },
-      run.control
-        ? {
-            label: many ? "its control" : "control",
-            values: run.control_frame_correlation,
-            first: run.control.first,
-            color: many ? runColor(index) : "var(--control)",
-            dashed: true,
-          }
-        : [],
-    ].flat(),
-  );
-  const list = [
+  const lines = shown.flatMap(({ run, index }) => [
     {
-      name: "frame r",
-      help: "Correlation of reconstruction and truth over the scored pixels of each frame",
-      zero: true,
-      lines: correlation,
-      count: decimals,
+      label: many ? report.runs[index].name : "reconstruction",
+      values: run.frame_correlation,
+      first: run.reconstruction.first,
+      color: runColor(index),
     },
-  ];
-  for (const trace of data.behavior)
-    list.push({
-      name: trace.name,
-      help: "As recorded",
-      lines: [{ label: "", values: trace.values, color: "var(--behavior)" }],
-    });
-  const { population } = shown[0].run;
-  list.push({
+    run.control && {
+      label: many ? "its control" : "control",
+      values: run.control_frame_correlation,
+      first: run.control.first,
+      color: many ? runColor(index) : "var(--control)",
+      dashed: true,
+    },
+  ]);
+  const help = "Correlation of reconstruction and truth over the scored pixels of each frame";
+  return { name: "frame r", help, zero: true, lines: lines.filter(Boolean), count: decimals };
+}
+
+function activityStrips(shown, trial) {
+  const many = report.runs.length > 1;
+  const { population, recorded } = shown[0].run;
+  const predicted = shown.map(({ run, index }) => ({
+    label: many ? report.runs[index].name : "predicted",
+    values: run.population.predicted,
+    color: runColor(index),
+  }));
+  const mean = {
     name: "mean activity",
     help: "Mean response of all neurons; predicted from the reconstruction",
     zero: true,
-    lines: [
-      { label: "recorded", values: population.recorded, color: "var(--ink)" },
-      ...shown.map(({ run, index }) => ({
-        label: name(index, "predicted"),
-        values: run.population.predicted,
-        color: runColor(index),
-      })),
-    ],
-  });
-  const order = "In the order of their predicted peaks";
-  if (population.rows > 0)
-    list.push({
-      name: `${population.neurons} neurons, recorded`,
-      help: order,
-      picture: shown[0].run.recorded,
-      rows: population.rows,
-    });
-  for (const { run, index } of shown) {
-    if (run.population.rows > 0)
-      list.push({
-        name: many ? `predicted, ${report.runs[index].name}` : "predicted",
-        help: `Mean correlation with the recorded ${decimals(run.population.correlation)}`,
-        picture: run.predicted,
-        rows: run.population.rows,
-      });
-  }
-  return list;
+    lines: [{ label: "recorded", values: population.recorded, color: "var(--ink)" }, ...predicted],
+  };
+  const pictures = shown.map(({ run, index }) => ({
+    name: many ? `predicted, ${report.runs[index].name}` : "predicted",
+    help:
+      `Mean r with the recorded ${decimals(run.population.correlation)}; ` +
+      `of the control with its own ${decimals(trial.scored[index].control?.response_correlation)}`,
+    picture: run.predicted,
+    rows: run.population.rows,
+  }));
+  const name = `${population.neurons} neurons, recorded`;
+  const help = "In the order of their predicted peaks";
+  const all = [{ name, help, picture: recorded, rows: population.rows }, ...pictures];
+  return [mean, ...all.filter(({ rows }) => rows > 0)];
 }
 
 function lossChart(shown) {

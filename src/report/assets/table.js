@@ -5,79 +5,59 @@
  * `foot` is a list of cells under it.
  */
 function table({ caption, columns, rows, foot, onclick }) {
-  const body = el("tbody");
-  let order = { column: -1, down: false };
-  const heads = columns.map((column, index) =>
-    el(
-      "th",
-      { scope: "col", class: isNumber(column) ? "number" : "", title: column.help },
-      el(
-        "button",
-        { type: "button", onclick: () => sort(index) },
-        column.title,
-        el("span", { class: "arrow", "aria-hidden": "true" }),
-      ),
-    ),
-  );
-  function isNumber(column) {
-    return (
-      rows.length > 0 &&
-      rows.every((row) => column.value(row) === null || typeof column.value(row) === "number")
-    );
-  }
-  const numbers = columns.map(isNumber);
+  const kinds = columns.map((column) => (isNumeric(column, rows) ? "number" : ""));
+  const heads = columns.map((column, index) => {
+    const arrow = el("span", { class: "arrow", "aria-hidden": "true" });
+    const button = el("button", { type: "button", onclick: () => sort(index) }, column.title, arrow);
+    return el("th", { scope: "col", class: kinds[index], title: column.help }, button);
+  });
   const lines = rows.map((row) => {
     const cells = columns.map((column, index) => {
       const content = column.cell ? column.cell(row) : (column.value(row) ?? NOTHING);
-      return el(
-        index === 0 ? "th" : "td",
-        { class: numbers[index] ? "number" : "", scope: index === 0 ? "row" : null },
-        content,
-      );
+      const first = index === 0;
+      return el(first ? "th" : "td", { class: kinds[index], scope: first ? "row" : null }, content);
     });
     return { row, node: el("tr", onclick ? { class: "link", onclick: () => onclick(row) } : {}, cells) };
   });
-  function sort(index) {
+  const body = el(
+    "tbody",
+    {},
+    lines.map((line) => line.node),
+  );
+  let order = { column: -1, down: false };
+  function sort(column) {
     // The best first: large numbers, but texts from a on.
-    order =
-      order.column === index ? { column: index, down: !order.down } : { column: index, down: numbers[index] };
-    const value = columns[index].value;
-    const sorted = [...lines].sort(({ row: a }, { row: b }) => {
-      const [x, y] = [value(a), value(b)];
-      if (x === null || y === null) return (x === null) - (y === null);
-      const difference =
-        typeof x === "number" && typeof y === "number"
-          ? x - y
-          : String(x).localeCompare(String(y), "en", { numeric: true });
-      return order.down ? -difference : difference;
-    });
+    const down = order.column === column ? !order.down : kinds[column] === "number";
+    order = { column, down };
+    const { value } = columns[column];
+    const sorted = [...lines].sort((a, b) => compare(value(a.row), value(b.row), down));
     body.replaceChildren(...sorted.map((line) => line.node));
     heads.forEach((head, at) => {
-      if (at === index) head.setAttribute("aria-sort", order.down ? "descending" : "ascending");
+      if (at === column) head.setAttribute("aria-sort", down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     });
   }
-  body.append(...lines.map((line) => line.node));
-  const under = foot
-    ? el(
-        "tfoot",
-        {},
-        el(
-          "tr",
-          {},
-          foot.map((cell, index) =>
-            el(index === 0 ? "th" : "td", { class: numbers[index] ? "number" : "" }, cell),
-          ),
-        ),
-      )
-    : null;
+  const under = foot?.map((cell, index) => el(index === 0 ? "th" : "td", { class: kinds[index] }, cell));
   const node = el(
     "table",
     {},
     caption ? el("caption", {}, caption) : null,
     el("thead", {}, el("tr", {}, heads)),
     body,
-    under,
+    under ? el("tfoot", {}, el("tr", {}, under)) : null,
   );
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption ?? "Table" }, node);
+}
+
+function isNumeric(column, rows) {
+  const values = rows.map((row) => column.value(row));
+  return values.length > 0 && values.every((value) => value === null || typeof value === "number");
+}
+
+/** The order of two cells; empty ones come last either way. */
+function compare(x, y, down) {
+  if (x === null || y === null) return (x === null) - (y === null);
+  const numbers = typeof x === "number" && typeof y === "number";
+  const difference = numbers ? x - y : String(x).localeCompare(String(y), "en", { numeric: true });
+  return down ? -difference : difference;
 }

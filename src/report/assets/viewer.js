@@ -140,7 +140,7 @@ async function showTrial(parts, { mouse, trial }, data, frame) {
     first,
     end,
     rate: data.frame_rate_hz,
-    list: stripList(data, shown),
+    list: stripList(data, shown, trial),
   });
   open.parts = [traces];
   parts.strips.replaceChildren(
