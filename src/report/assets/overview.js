@@ -111,22 +111,27 @@ function comparison() {
       better: common.filter((d) => d > 0).length,
     };
   });
-  const columns = [
-    { title: "run", value: ({ run }) => run.name },
-    { title: "mice", value: ({ run }) => run.mice },
-    { title: "trials", value: ({ run }) => run.trials },
-    ...scores,
+  const differences = [
     {
       title: "difference in pixel r",
-      help: `To ${report.runs[0].name}, over the trials that both have`,
+      help: `To ${report.runs[0].name}, mean over the trials that both have`,
       value: ({ index }) => (index ? paired[index].mean : null),
       cell: ({ index }) => (index ? decimals(paired[index].mean, 3) : NOTHING),
     },
     {
       title: "trials better",
+      help: `Than in ${report.runs[0].name}`,
       value: ({ index }) => (index ? paired[index].better : null),
       cell: ({ index }) => (index ? `${paired[index].better} of ${paired[index].trials}` : NOTHING),
     },
+  ];
+  const columns = [
+    { title: "run", value: ({ run }) => run.name },
+    { title: "mice", value: ({ run }) => run.mice },
+    { title: "trials", value: ({ run }) => run.trials },
+    ...scores.slice(0, 1),
+    ...differences,
+    ...scores.slice(1),
   ];
   const settings = [
     { title: "setting", value: ([name]) => name, cell: ([name]) => el("code", {}, name) },
