@@ -54,7 +54,7 @@ impl Lab {
         stderr
     }
 
-    pub fn whole_way(&self, experiment: &str) {
+    fn whole_way(&self, experiment: &str) {
         self.ok(&["train", experiment]);
         self.ok(&["mask", experiment]);
         self.ok(&["predict", experiment]);
