@@ -136,7 +136,7 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Reads a text; `None` when there is no such file.
-pub(super) fn read_if_there(path: &Path) -> Result<Option<String>> {
+fn read_if_there(path: &Path) -> Result<Option<String>> {
     path.exists().then(|| std::fs::read_to_string(path).map_err(Error::io(path))).transpose()
 }
 

@@ -1,13 +1,15 @@
 //! Curves, tables and pictures that a run's commands left: of training, masks, validation, ablations.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::number::{short, shorten};
 use super::packed;
-use super::run::{Run, names_in, read_if_there};
+use super::run::{Run, names_in};
 use crate::error::{Error, Result};
 use crate::train::member::read_csv;
 
@@ -75,12 +77,21 @@ struct LogLine {
 /// # Errors
 /// When the log can't be read.
 pub(super) fn mask_losses(run: &Run) -> Result<Vec<MaskLosses>> {
-    let log = read_if_there(&run.folder.path().join("log.jsonl"))?.unwrap_or_default();
     let mut tasks: BTreeMap<String, BTreeMap<u64, f64>> = BTreeMap::new();
-    for line in log.lines().filter(|line| line.contains("\"task\":\"mask ")) {
-        if let Ok(line) = serde_json::from_str::<LogLine>(line) {
+    let path = run.folder.path().join("log.jsonl");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    // Line by line: the log of a long training is large.
+    let log = BufReader::new(File::open(&path).map_err(Error::io(&path))?);
+    for line in log.split(b'\n') {
+        let line = line.map_err(Error::io(&path))?;
+        match serde_json::from_slice::<LogLine>(&line) {
             // A mask that was trained again: the later one counts.
-            tasks.entry(line.task).or_default().insert(line.step, line.loss);
+            Ok(line) if line.task.starts_with("mask ") => {
+                tasks.entry(line.task).or_default().insert(line.step, line.loss);
+            }
+            _ => {}
         }
     }
     let losses = tasks.into_iter().map(|(task, points)| MaskLosses {
@@ -133,7 +144,7 @@ fn files_below(folder: &Path, extension: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn open(path: &Path) -> Result<(csv::Reader<std::fs::File>, Vec<String>)> {
+fn open(path: &Path) -> Result<(csv::Reader<File>, Vec<String>)> {
     let mut reader = csv::Reader::from_path(path).map_err(|e| Error::invalid(path, e.to_string()))?;
     let columns = reader.headers().map_err(|e| Error::invalid(path, e.to_string()))?;
     let columns = columns.iter().map(str::to_string).collect();
