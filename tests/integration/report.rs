@@ -40,6 +40,13 @@ fn trials(lab: &Lab) -> Vec<String> {
     trials
 }
 
+/// What the page knows before it loads a movie.
+fn data(page: &Path) -> serde_json::Value {
+    let text = fs::read_to_string(page).unwrap();
+    let (_, rest) = text.split_once("id=\"data\">").unwrap();
+    serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
+}
+
 #[test]
 fn a_report_is_a_folder_of_its_own_that_is_written_anew_with_the_same_bytes() {
     let lab = lab(1);
@@ -47,8 +54,11 @@ fn a_report_is_a_folder_of_its_own_that_is_written_anew_with_the_same_bytes() {
     let page = lab.path("run/report/index.html");
     assert!(said.trim_end().ends_with("run/report/index.html"), "{said}");
     let first = fs::read(&page).unwrap();
-    let text = String::from_utf8(first.clone()).unwrap();
-    assert!(text.contains("\"simulated\":true") && text.contains("\"evaluated\":false"));
+    let known = data(&page);
+    assert_eq!(
+        (&known["mice"][0]["simulated"], &known["runs"][0]["evaluated"]),
+        (&true.into(), &false.into())
+    );
     assert_eq!(names(&lab.path("run/report")), ["data", "index.html"]);
     assert_eq!(names(&lab.path("run/report/data")).len(), 2, "movies and members' movies of a trial");
     lab.write("run/report/data/old.js", "left by an older report");
@@ -75,18 +85,39 @@ fn several_runs_are_compared_on_one_page_and_a_run_that_moved_is_read_where_it_i
         fs::rename(lab.path(&format!("run/{part}")), lab.path(&format!("other/{part}"))).unwrap();
     }
     lab.ok(&["reconstruct", "other.toml", "--shuffled-neurons"]);
-    lab.ok(&["evaluate", "other.toml"]);
+    let scores: serde_json::Value =
+        serde_json::from_str(&lab.ok(&["evaluate", "other.toml", "--json"])).unwrap();
     assert!(lab.fails(2, &["report", "run", "other"]).contains("--out"));
     fs::rename(lab.path("run"), lab.path("moved")).unwrap();
     lab.ok(&["report", "moved", "other", "--out", "compared"]);
-    let text = fs::read_to_string(lab.path("compared/index.html")).unwrap();
-    assert!(text.contains("[\"reconstruction.iterations\",[\"3\",\"2\"]]"), "settings that differ");
-    // One trial is in both, the other in the first alone; the first has no control.
-    assert_eq!(text.matches("\"control\":null").count(), 2);
-    assert!(text.contains("},null]"), "the second run lacks a trial");
-    let data = names(&lab.path("compared/data"));
-    let both = fs::read_to_string(lab.path("compared/data").join(&data[0])).unwrap();
-    assert_eq!(both.matches("\"reconstruction\":{").count(), 2, "{data:?}");
+    let page = data(&lab.path("compared/index.html"));
+    let differences =
+        serde_json::json!([["data.trial_count", ["2", "1"]], ["reconstruction.iterations", ["3", "2"]]]);
+    assert_eq!(page["differences"], differences);
+    // One trial is in both, the other in the first alone, which has no controls.
+    let trials = page["mice"][0]["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 2);
+    assert_eq!(trials.iter().filter(|trial| trial["scored"][1].is_null()).count(), 1);
+    assert!(trials.iter().all(|trial| trial["scored"][0]["control"].is_null()));
+    assert!(page["runs"][0]["control_means"].is_null());
+    for (name, mean) in scores["mean"].as_object().unwrap() {
+        let shown = &page["runs"][1]["means"][name];
+        let agree = match (shown.as_f64(), mean.as_f64()) {
+            // Four digits are shown.
+            (Some(shown), Some(mean)) => (shown - mean).abs() <= 1e-3 * mean.abs(),
+            // A score that such small movies don't have.
+            (shown, mean) => shown == mean,
+        };
+        assert!(agree, "{name}: {shown}, {mean}");
+    }
+    let [shown, of_control] = ["scores", "control"].map(|of| {
+        let both = trials.iter().find(|trial| trial["scored"][1].is_object()).unwrap();
+        both["scored"][1][of].clone()
+    });
+    assert_eq!(shown["control_shuffled_neurons"], of_control["pixel_correlation"]);
+    let files = names(&lab.path("compared/data"));
+    let both = fs::read_to_string(lab.path("compared/data").join(&files[0])).unwrap();
+    assert_eq!(both.matches("\"reconstruction\":{").count(), 2, "{files:?}");
 }
 
 /// What the script in the page found.

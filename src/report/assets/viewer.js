@@ -72,6 +72,14 @@ function viewer() {
   return parts;
 }
 
+/** Pixel r of each run; of one alone, with its control. */
+function inShort(trial) {
+  const scores = trial.scored.filter((scored) => scored).map((scored) => scored.scores);
+  const texts = scores.map((scores) => decimals(scores.pixel_correlation));
+  if (report.runs.length === 1) texts.push(`control ${decimals(scores[0].control_shuffled_neurons)}`);
+  return `r ${texts.join(" \u00b7 ")}`;
+}
+
 /** Shows a trial; what was loaded before stays until it is there. */
 function openTrial(parts, key, frame) {
   const found = findTrial(key);
@@ -89,14 +97,7 @@ function openTrial(parts, key, frame) {
           onclick: () => openTrial(parts, trial.key),
         },
         `trial ${trial.trial}`,
-        el(
-          "small",
-          {},
-          `r ${trial.scored
-            .filter((scored) => scored)
-            .map((scored) => decimals(scored.scores.pixel_correlation))
-            .join(" \u00b7 ")}`,
-        ),
+        el("small", {}, inShort(trial)),
       ),
     ),
   );
