@@ -216,7 +216,8 @@ fn middle(seconds: &[f64]) -> f64 {
     (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
-fn machine() -> String {
+/// Processor, threads and version.
+pub fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         info.lines()
@@ -307,7 +308,7 @@ pub fn checkpoint(folder: &Path) -> Checkpoint {
 }
 
 /// The value that follows `name` on the command line.
-fn argument(name: &str) -> Option<String> {
+pub fn argument(name: &str) -> Option<String> {
     std::env::args().skip_while(|a| a != name).nth(1)
 }
 
@@ -447,7 +448,8 @@ fn serve(mut run: Box<dyn FnMut() -> Answer>) {
     }
 }
 
-fn peak_rss_mb() -> f64 {
+/// Most memory that this process ever had resident, in MiB.
+pub fn peak_rss_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0

@@ -109,7 +109,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "LIST")]
     pub members: Option<MemberList>,
     /// Train so many members side by side, sharing the threads and the recordings' memory [default: one a
-    /// thread]
+    /// thread, as far as memory goes]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 pub mod event_log;
+mod machine;
 pub mod output;
 pub mod progress;
 pub mod session;

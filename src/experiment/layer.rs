@@ -9,8 +9,11 @@ use super::schema;
 use crate::error::{Error, Result};
 
 /// The presets that come with v1reel, by name.
-pub const PRESETS: [(&str, &str); 2] =
-    [("paper", include_str!("../../models/paper.toml")), ("demo", include_str!("../../models/demo.toml"))];
+pub const PRESETS: [(&str, &str); 3] = [
+    ("paper", include_str!("../../models/paper.toml")),
+    ("small", include_str!("../../models/small.toml")),
+    ("demo", include_str!("../../models/demo.toml")),
+];
 
 /// Settings from one place, of known keys and types.
 #[derive(Debug, Clone, PartialEq)]

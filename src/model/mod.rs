@@ -16,6 +16,7 @@ pub mod init;
 pub mod inverted_residual;
 pub mod layout;
 pub mod loss;
+pub mod memory;
 pub mod pass;
 pub mod pointwise;
 pub mod positional_encoding;

@@ -41,8 +41,11 @@ pub fn write_pictures(folder: &Path, result: &Reconstruction) -> Result<()> {
     let frame_rate_hz = result.frame_rate_hz;
     // Every second frame in the GIF: half the size, the same duration.
     let gif = MovieStyle { scale, frame_rate_hz, frame_step: 2 };
-    write_gif(&folder.join("reconstruction.gif"), &movies, gif)?;
-    write_mp4(&folder.join("reconstruction.mp4"), &movies, MovieStyle { frame_step: 1, ..gif })?;
+    let (gif_written, mp4_written) = rayon::join(
+        || write_gif(&folder.join("reconstruction.gif"), &movies, gif),
+        || write_mp4(&folder.join("reconstruction.mp4"), &movies, MovieStyle { frame_step: 1, ..gif }),
+    );
+    gif_written.and(mp4_written)?;
     let strip = StripStyle {
         columns: 8,
         scale: (scale / 2).max(1),

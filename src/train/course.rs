@@ -246,7 +246,7 @@ fn trainer(
     let member = format!("member {}", plan.member);
     let weights = match saved {
         Some(saved) => Checkpoint::new(plan.model.clone(), BTreeMap::new(), Trainer::encoder_of(saved)),
-        None => start::initialize(plan.model, plan.train, plan.seed, plan.member)?,
+        None => start::initialize(plan.model, plan.train, plan.mice, plan.seed, plan.member)?,
     };
     let encoder = DwiseNeuro::load(weights, &runtime.device.clone().autodiff())?;
     let dropout = seed::stream(plan.seed, "dropout", &[&member]);

@@ -1,24 +1,47 @@
-//! Starts a member from a model that was trained before: a lab's own mouse gets a new readout on a core that
-//! many mice have trained.
+//! What a member starts from: weights drawn anew, or a model that was trained before, so that a lab's own mouse
+//! gets a new readout on a core that many mice have trained.
 
 use std::path::{Path, PathBuf};
 
+use ndarray::{Array1, Axis};
+
 use super::config::TrainConfig;
+use super::member::SplitMouse;
 use crate::error::{Error, Result};
 use crate::model::checkpoint::Checkpoint;
-use crate::model::{ModelConfig, init};
+use crate::model::{ModelConfig, ReadoutKind, init};
 
 /// Names of tensors that belong to one mouse begin with this; all others are the core's and the cortex's.
 pub const READOUTS: &str = "readouts.";
 /// Sizes that concern readouts alone, or training alone: a core fits whatever they are.
 const FREE_SIZES: [&str; 3] = ["softplus_beta", "drop_rate", "drop_path_rate"];
 
+/// So many trials say what a neuron's mean response is.
+const MEAN_TRIALS: usize = 100;
+/// Least mean response that a neuron starts with, so that a silent one can still learn.
+const LEAST_MEAN: f64 = 0.01;
+
 /// Draws the weights of a member, and replaces those of core and cortex by those of `train.start_from`.
+/// Neurons of a Gaussian readout start with their mean response, as in the field (`mean_activity` of
+/// `FullGaussian2d`): to get there by small steps would take most of a short training.
 ///
 /// # Errors
-/// When that model can't be read or has a core of other sizes.
-pub fn initialize(model: &ModelConfig, train: &TrainConfig, seed: &str, member: usize) -> Result<Checkpoint> {
+/// When that model can't be read or has a core of other sizes, or a recording can't be read.
+pub fn initialize(
+    model: &ModelConfig,
+    train: &TrainConfig,
+    mice: &[SplitMouse],
+    seed: &str,
+    member: usize,
+) -> Result<Checkpoint> {
     let mut start = init::initialize(model, seed, &format!("member {member}"))?;
+    if model.readout == ReadoutKind::Gaussian {
+        for (index, split) in mice.iter().enumerate() {
+            if let Some(bias) = start.tensors.get_mut(&format!("{READOUTS}{index}.bias")) {
+                bias.values = mean_response_bias(split, model.softplus_beta)?;
+            }
+        }
+    }
     let Some(path) = &train.start_from else { return Ok(start) };
     let path = trained_model(path, member)?;
     let mut source = Checkpoint::read(&path)?;
@@ -30,6 +53,25 @@ pub fn initialize(model: &ModelConfig, train: &TrainConfig, seed: &str, member: 
     }
     start.check()?;
     Ok(start)
+}
+
+/// What each neuron's softplus has to get for its mean response in the training trials.
+fn mean_response_bias(split: &SplitMouse, softplus_beta: f64) -> Result<Vec<f32>> {
+    let stride = split.training.len().div_ceil(MEAN_TRIALS).max(1);
+    let mut sum = Array1::<f64>::zeros(split.mouse.neurons);
+    let mut frames = 0;
+    for &id in split.training.iter().step_by(stride) {
+        let responses = split.mouse.read_trial(id)?.responses;
+        sum += &responses.mapv(f64::from).sum_axis(Axis(1));
+        frames += responses.len_of(Axis(1));
+    }
+    let inverse = |sum: &f64| {
+        let mean = (sum / frames.max(1) as f64).max(LEAST_MEAN);
+        // ln(exp(x) - 1), also where exp(x) is infinite.
+        let scaled = softplus_beta * mean;
+        ((scaled + (-(-scaled).exp()).ln_1p()) / softplus_beta) as f32
+    };
+    Ok(sum.iter().map(inverse).collect())
 }
 
 /// Replaces paths of models by hashes of what they hold: what a trained member depends on, wherever the
@@ -114,8 +156,8 @@ mod tests {
             init::initialize(&ModelConfig { readout_outputs: vec![7, 2], ..small() }, "a", "x").unwrap();
         published.write(&path).unwrap();
         let model = ModelConfig { drop_rate: 0.1, ..small() };
-        let start = initialize(&model, &from(&path), "b", 0).unwrap();
-        let new = initialize(&model, &TrainConfig::default(), "b", 0).unwrap();
+        let start = initialize(&model, &from(&path), &[], "b", 0).unwrap();
+        let new = initialize(&model, &TrainConfig::default(), &[], "b", 0).unwrap();
         assert_eq!(start.tensors.len(), new.tensors.len());
         for (name, tensor) in &start.tensors {
             let expected = if name.starts_with(READOUTS) { &new } else { &published };
@@ -129,7 +171,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         init::initialize(&small(), "a", "x").unwrap().write(&path).unwrap();
-        let refuse = |model: ModelConfig| initialize(&model, &from(&path), "b", 0).unwrap_err().to_string();
+        let refuse =
+            |model: ModelConfig| initialize(&model, &from(&path), &[], "b", 0).unwrap_err().to_string();
         let strided = refuse(ModelConfig { spatial_strides: vec![2], ..small() });
         assert!(strided.contains("spatial_strides is [1]") && strided.contains("is [2]"), "{strided}");
         let channels = refuse(ModelConfig { in_channels: 5, ..small() });

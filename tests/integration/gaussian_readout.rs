@@ -6,11 +6,14 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use v1reel::data::Mouse;
+use v1reel::event::Silent;
 use v1reel::model::checkpoint::Checkpoint;
 use v1reel::model::gaussian_readout::GaussianReadout;
 use v1reel::model::grid::Grid;
 use v1reel::model::{DwiseNeuro, Features, ModelConfig, Pass, ReadoutKind, init, layout, tensors};
-use v1reel::train::{Schedule, Targets, TrainConfig, Trainer, TrainingBatch};
+use v1reel::simulate::{SimulationConfig, simulate};
+use v1reel::train::{Schedule, SplitMouse, Targets, TrainConfig, Trainer, TrainingBatch, start};
 
 use super::support::relative_error;
 
@@ -144,4 +147,29 @@ fn a_training_step_moves_all_of_the_readout_in_the_batch_and_keeps_the_names() {
         assert!(!moved(0), "{part} of the mouse that is not");
     }
     Checkpoint::new(config(), BTreeMap::new(), trainer.average()).check().unwrap();
+}
+
+#[test]
+fn neurons_start_with_their_mean_response_in_the_training_trials() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mouse");
+    let recipe =
+        SimulationConfig { neurons: 6, trials: 3, height: 9, width: 16, ..SimulationConfig::default() };
+    simulate(&recipe, &path, &Silent).unwrap();
+    let mouse = Mouse::open(&path).unwrap();
+    let ids: Vec<_> = mouse.trials.iter().map(|trial| trial.id).collect();
+    let (training, held_out) = (ids[..2].to_vec(), ids[2..].to_vec());
+    let responses: Vec<_> = training.iter().map(|&id| mouse.read_trial(id).unwrap().responses).collect();
+    let mice = [SplitMouse { mouse, training, held_out, fingerprint: String::new() }];
+    for softplus_beta in [0.07, 1.0] {
+        let model = ModelConfig { readout_outputs: vec![6], softplus_beta, ..config() };
+        let start = start::initialize(&model, &TrainConfig::default(), &mice, "gaussian", 0).unwrap();
+        for (neuron, &bias) in start.tensors["readouts.0.bias"].values.iter().enumerate() {
+            let softplus = (softplus_beta * f64::from(bias)).exp().ln_1p() / softplus_beta;
+            let rows = responses.iter().flat_map(|trial| trial.row(neuron).to_vec());
+            let mean = rows.clone().map(f64::from).sum::<f64>() / rows.count() as f64;
+            // A bias is rounded to f32, and the least mean is 0.01.
+            assert!((softplus - mean.max(0.01)).abs() < 1e-5 * mean.max(1.0), "{neuron}: {softplus}, {mean}");
+        }
+    }
 }

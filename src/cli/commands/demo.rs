@@ -34,7 +34,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
     if args.train {
-        commands::train::train(&workspace, &run, &Choice::all(&workspace))?;
+        commands::train::train(&workspace, &run, &Choice::all(&workspace)?)?;
     } else {
         shipped::install(&workspace.folder)?;
         let message =

@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::cli::args::TrainArgs;
+use crate::cli::machine;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::table::Table;
 use crate::cli::workspace::Workspace;
 use crate::error::{Error, Result};
+use crate::event::{Event, Observer};
 use crate::model::ModelConfig;
+use crate::model::memory::TrainingMemory;
 use crate::report::plot::{Line, Panel, write_plot};
 use crate::stop::Stop;
 use crate::train::member::{EpochMetrics, read_csv};
@@ -24,10 +27,15 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// All members of the experiment, one a thread: a member alone does not keep two threads busy.
-    pub fn all(workspace: &Workspace) -> Self {
+    /// All members of the experiment, one a thread as far as the memory goes: a member alone does not keep two
+    /// threads busy.
+    ///
+    /// # Errors
+    /// When the sizes don't fit together.
+    pub fn all(workspace: &Workspace) -> Result<Self> {
         let members = workspace.experiment.members;
-        Self { members: (0..members).collect(), jobs: rayon::current_num_threads().min(members) }
+        let fit = fitting(need(workspace)?, machine::available_memory());
+        Ok(Self { members: (0..members).collect(), jobs: rayon::current_num_threads().min(members).min(fit) })
     }
 
     /// What the command line chose.
@@ -35,7 +43,7 @@ impl Choice {
     /// # Errors
     /// [`Error::Usage`] when the experiment has no such member.
     fn of(args: &TrainArgs, workspace: &Workspace) -> Result<Self> {
-        let all = Self::all(workspace);
+        let all = Self::all(workspace)?;
         let members = args.members.as_ref().map_or(all.members, |list| list.0.clone());
         let count = workspace.experiment.members;
         if let Some(other) = members.iter().find(|&&member| member >= count) {
@@ -43,9 +51,40 @@ impl Choice {
                 "--members: there is no member {other}; ensemble.members is {count}, they count from 0"
             )));
         }
-        let jobs = args.jobs.map_or(rayon::current_num_threads(), NonZeroUsize::get).min(members.len());
+        let jobs = args.jobs.map_or(all.jobs, NonZeroUsize::get).min(members.len());
         Ok(Self { members, jobs })
     }
+}
+
+/// Bytes that a member in training needs.
+fn need(workspace: &Workspace) -> Result<u64> {
+    let experiment = &workspace.experiment;
+    let [height, width] = experiment.input_size;
+    let clip = [experiment.clip.size, height, width];
+    Ok(TrainingMemory::of(&workspace.model()?, experiment.train.batch_size, clip).total())
+}
+
+/// Counts the members that can be trained side by side; one is always tried.
+fn fitting(need: u64, available: Option<u64>) -> usize {
+    let fit = available.map_or(u64::MAX, |available| available / need.max(1));
+    usize::try_from(fit).unwrap_or(usize::MAX).max(1)
+}
+
+/// Warns when the members in training will need more memory than there is.
+fn warn_of_memory(workspace: &Workspace, run: &Run, jobs: usize) -> Result<()> {
+    let (need, available) = (need(workspace)?, machine::available_memory());
+    if jobs > fitting(need, available) || available.is_some_and(|available| need > available) {
+        let size = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
+        let message = format!(
+            "training needs about {} for each of {jobs} at once, {} are free; a smaller train.batch_size (now {}) \
+             or --jobs needs less",
+            size(need),
+            size(available.unwrap_or(0)),
+            workspace.experiment.train.batch_size
+        );
+        run.observer.emit(Event::Warning { message });
+    }
+    Ok(())
 }
 
 /// Trains the ensemble.
@@ -68,6 +107,7 @@ pub fn run(args: &TrainArgs, session: &Session) -> Result<()> {
 /// Whatever the stage returns; the other members go on to their end first.
 pub fn train(workspace: &Workspace, run: &Run, choice: &Choice) -> Result<()> {
     let model = workspace.model()?;
+    warn_of_memory(workspace, run, choice.jobs)?;
     let next = AtomicUsize::new(0);
     let work = || -> Result<()> {
         // A pool of its own, so that members don't wait for each other's steps.
@@ -147,4 +187,16 @@ fn summary(workspace: &Workspace, members: &[usize]) -> Result<Table> {
         table.row([member.to_string(), last.step.to_string(), loss, validation]);
     }
     Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_members_train_at_once_as_memory_holds_but_never_none() {
+        assert_eq!(fitting(10, Some(35)), 3);
+        assert_eq!(fitting(10, Some(9)), 1);
+        assert_eq!(fitting(10, None), usize::MAX);
+    }
 }
