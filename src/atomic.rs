@@ -35,11 +35,42 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// Whatever `write` returns, or [`Error::Io`]. The temporary folder is removed then.
 pub fn write_folder(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    fill_folder(path, write, |temporary| fs::rename(temporary, path))
+}
+
+/// Like [`write_folder`], but `path` may exist: all that is in it gives way once the new folder is whole.
+///
+/// # Errors
+/// See [`write_folder`]; the old folder is left as it was.
+pub fn replace_folder(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    fill_folder(path, write, |temporary| {
+        if !path.exists() {
+            return fs::rename(temporary, path);
+        }
+        // A folder can't be renamed over one that is not empty.
+        let old = temporary.with_extension("old.tmp");
+        fs::rename(path, &old)?;
+        let done = fs::rename(temporary, path);
+        if done.is_err() {
+            fs::rename(&old, path)?;
+        } else {
+            let _ = fs::remove_dir_all(&old);
+        }
+        done
+    })
+}
+
+/// Fills a temporary folder beside `path`, then moves it by `place`.
+fn fill_folder(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<()>,
+    place: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> Result<()> {
     let temporary = prepare(path)?;
     let done = fs::create_dir(&temporary)
         .map_err(Error::io(&temporary))
         .and_then(|()| write(&temporary))
-        .and_then(|()| fs::rename(&temporary, path).map_err(Error::io(path)));
+        .and_then(|()| place(&temporary).map_err(Error::io(path)));
     if done.is_err() {
         let _ = fs::remove_dir_all(&temporary);
     }
@@ -122,5 +153,27 @@ mod tests {
         assert!(said.contains("another process"), "{said}");
         drop(claim);
         assert!(claim_folder(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_folder_is_replaced_whole_or_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report");
+        let fill =
+            |name: &'static str| move |new: &Path| fs::write(new.join(name), "").map_err(Error::io(new));
+        let files = || -> Vec<_> {
+            let names = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+            assert_eq!(names(folder.path()).count(), 1, "something is left beside it");
+            names(&path).collect()
+        };
+        replace_folder(&path, fill("first")).unwrap();
+        assert_eq!(files(), ["first"]);
+        replace_folder(&path, fill("second")).unwrap();
+        assert_eq!(files(), ["second"]);
+        let failing = |new: &Path| fill("third")(new).and_then(|()| Err(Error::Failed("full".into())));
+        replace_folder(&path, failing).unwrap_err();
+        assert_eq!(files(), ["second"]);
+        write_folder(&path, fill("fourth")).unwrap_err();
+        assert_eq!(files(), ["second"]);
     }
 }

@@ -20,6 +20,7 @@ mod integration {
     mod pytorch_checkpoint;
     mod reconstruction_parity;
     mod recordings;
+    mod report;
     mod resume;
     mod shipped_ensemble;
     mod simulated_mouse;

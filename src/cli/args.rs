@@ -22,7 +22,8 @@ use crate::device::DeviceChoice;
     v1reel validate experiment.toml  see how well they predict\n  \
     v1reel mask experiment.toml      find the pixels that the neurons see\n  \
     v1reel reconstruct experiment.toml\n  \
-    v1reel evaluate experiment.toml\n\n\
+    v1reel evaluate experiment.toml\n  \
+    v1reel report runs/NAME          look at it\n\n\
     A command that was interrupted goes on where it stopped when it is given again. Ctrl-C, SIGTERM and\n\
     SIGUSR1 let it finish the step in work and save where it stands; a second Ctrl-C ends it at once.\n\n\
     Exit codes: 0 done, 1 failure, 2 misuse, 75 interrupted (give the same command again to go on).")]
@@ -81,6 +82,9 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Reconstruct and predict with fewer neurons, or with behavior altered, and compare
     Ablate(AblateArgs),
+    /// Make a page to look at: movies beside what the mouse watched, playing in step with its behavior and its
+    /// neurons, and all scores beside their controls; of one run, or of several to compare
+    Report(ReportArgs),
     /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
     Demo(DemoArgs),
 }
@@ -255,6 +259,25 @@ pub struct EvaluateArgs {
     /// Print one line of JSON instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "The report is a folder that needs nothing else: open its index.html in a browser, copy it, \
+    send it. A report that is there already is written anew; the run itself is only read.\n\n\
+    Example: v1reel report runs/first runs/second --out compared"
+)]
+pub struct ReportArgs {
+    /// Folders of runs with reconstructions
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Folder to write to [default: RUN/report; needed for several runs]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Leave out the movies of the single members, most of the report's size
+    #[arg(long)]
+    pub no_members: bool,
 }
 
 /// Arguments of `demo`.

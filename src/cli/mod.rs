@@ -70,6 +70,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Reconstruct(args) => commands::reconstruct::run(&args, &session),
         Command::Evaluate(args) => commands::evaluate::run(&args, &session),
         Command::Ablate(args) => commands::ablate::run(&args, &session),
+        Command::Report(args) => commands::report::run(&args, &session),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }

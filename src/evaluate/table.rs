@@ -1,5 +1,6 @@
 //! Tables of scores: one row a trial, CSV.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -76,4 +77,78 @@ pub fn write_csv(path: &Path, rows: &[TrialScore]) -> Result<()> {
     }
     let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
     atomic::write_bytes(path, &bytes)
+}
+
+/// Columns that name a row and are no score.
+const LABELS: [&str; 2] = ["mouse", "trial"];
+
+/// Numbers of a trial by column; those that are not defined are left out.
+pub type Numbers = BTreeMap<String, f64>;
+
+/// Reads what [`write_csv`] wrote: the numbers of each trial.
+///
+/// # Errors
+/// [`Error::Invalid`] when the file is missing or damaged.
+pub fn read_csv(path: &Path) -> Result<BTreeMap<(MouseId, TrialId), Numbers>> {
+    let failed = |e: String| Error::invalid(path, format!("{e}; evaluate again (v1reel evaluate)"));
+    let mut reader = csv::Reader::from_path(path).map_err(|e| failed(e.to_string()))?;
+    let heading = reader.headers().map_err(|e| failed(e.to_string()))?.clone();
+    let place = |name: &str| heading.iter().position(|column| column == name);
+    let [Some(mouse), Some(trial)] = LABELS.map(place) else {
+        return Err(failed("is no table of trials: columns mouse and trial were expected".into()));
+    };
+    let mut rows = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| failed(e.to_string()))?;
+        let number =
+            record[trial].parse().map_err(|_| failed(format!("trial {:?} is no number", &record[trial])))?;
+        let cells = heading.iter().zip(record.iter()).filter(|(column, _)| !LABELS.contains(column));
+        let numbers =
+            cells.filter_map(|(column, cell)| Some((column.to_string(), cell.parse::<f64>().ok()?)));
+        let numbers = numbers.filter(|(_, number)| number.is_finite()).collect();
+        rows.insert((MouseId(record[mouse].to_string()), TrialId(number)), numbers);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_reads_back_and_what_is_not_defined_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trials.csv");
+        let scores = Scores {
+            pixel_correlation: 0.5,
+            frame_correlation: 0.25,
+            rmse: 30.0,
+            rmse_luminance_contrast_matched: 20.0,
+            psnr: f64::INFINITY,
+            ssim: 0.75,
+            published_global_ssim: 1.0,
+            motion_energy_correlation: -0.5,
+            response_correlation: 0.125,
+            response_loss: -3.5,
+        };
+        let controls = Controls { mean_movie: -0.25, another_trial: 0.0, shuffled_neurons: f64::NAN };
+        let mouse = MouseId("a, \"quoted\" mouse".into());
+        let row = TrialScore { mouse: mouse.clone(), trial: TrialId(7), members: 3, scores, controls };
+        write_csv(&path, &[row]).unwrap();
+        let found = read_csv(&path).unwrap().remove(&(mouse, TrialId(7))).unwrap();
+        assert_eq!((found["members"], found["pixel_correlation"], found["response_loss"]), (3.0, 0.5, -3.5));
+        assert_eq!(found["control_mean_movie"], -0.25);
+        assert!(!found.contains_key("control_shuffled_neurons") && !found.contains_key("psnr"));
+    }
+
+    #[test]
+    fn another_table_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trials.csv");
+        for text in ["neuron,score\n1,2\n", "mouse,trial\na,first\n", "mouse,trial\na\n"] {
+            std::fs::write(&path, text).unwrap();
+            let said = read_csv(&path).unwrap_err().to_string();
+            assert!(said.contains("trials.csv") && said.contains("v1reel evaluate"), "{said}");
+        }
+    }
 }

@@ -33,7 +33,18 @@ pub fn smoothed_pixel_correlation(
     pixel_correlation(ground_truth, gaussian_filter(reconstruction, [sigma; 3]).view(), mask)
 }
 
-/// Pearson's r of each frame over its masked pixels, averaged over frames.
+/// Pearson's r of each frame over its masked pixels; NaN for a frame in which either movie is constant.
+pub fn frame_correlations(
+    ground_truth: ArrayView3<f32>,
+    reconstruction: ArrayView3<f32>,
+    mask: ArrayView2<bool>,
+) -> Vec<f64> {
+    assert_same_shape(ground_truth, reconstruction, mask);
+    let frames = ground_truth.outer_iter().zip(reconstruction.outer_iter());
+    frames.map(|(a, b)| pearson(&masked_frame(a, mask), &masked_frame(b, mask))).collect()
+}
+
+/// [`frame_correlations`] averaged over frames.
 ///
 /// Frames in which either movie is constant have no r and are left out, as published; NaN when that
 /// leaves none.
@@ -42,12 +53,8 @@ pub fn mean_frame_correlation(
     reconstruction: ArrayView3<f32>,
     mask: ArrayView2<bool>,
 ) -> f64 {
-    assert_same_shape(ground_truth, reconstruction, mask);
-    let frames = ground_truth.outer_iter().zip(reconstruction.outer_iter());
-    let defined: Vec<f64> = frames
-        .map(|(a, b)| pearson(&masked_frame(a, mask), &masked_frame(b, mask)))
-        .filter(|r| !r.is_nan())
-        .collect();
+    let mut defined = frame_correlations(ground_truth, reconstruction, mask);
+    defined.retain(|r| !r.is_nan());
     mean(&defined)
 }
 

@@ -4,7 +4,7 @@
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis};
 
 use super::statistics::mean_and_sd;
-use super::{MID_GRAY, PIXEL_MAX, assert_same_shape, masked, masked_frame};
+use super::{MID_GRAY, PIXEL_MAX, assert_mask_fits, assert_same_shape, masked, masked_frame};
 
 /// What mean and standard deviation are taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,12 @@ pub fn match_luminance_contrast(
         }
     }
     matched
+}
+
+/// Luminance and contrast of a movie: mean and standard deviation (ddof 0) of its masked pixels over all frames.
+pub fn luminance_and_contrast(movie: ArrayView3<f32>, mask: ArrayView2<bool>) -> (f64, f64) {
+    assert_mask_fits(movie, mask);
+    mean_and_sd(&masked(movie, mask))
 }
 
 /// The pixels whose mean and spread count.

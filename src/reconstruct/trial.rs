@@ -32,7 +32,7 @@ pub enum Condition {
 
 impl Condition {
     /// Names its folder.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Recorded => crate::run_folder::RECORDED,
             Self::ShuffledNeurons => "shuffled_neurons",

@@ -1,6 +1,6 @@
-//! Writes what people look at: movies side by side, strips of frames, plots.
+//! Writes what people look at: movies side by side, strips of frames, plots, the page of a run.
 //!
-//! Everything is drawn here with an embedded font, so that it looks the same on a workstation and on
+//! Pictures are drawn here with an embedded font, so that it looks the same on a workstation and on
 //! a cluster node without one; everything is written whole or not at all.
 
 pub mod ablation_plot;

@@ -27,6 +27,7 @@ fn help_lists_every_command_on_standard_output() {
         "predict",
         "reconstruct",
         "evaluate",
+        "report",
         "demo",
     ] {
         assert = assert.stdout(contains(format!("\n  {name} ")));

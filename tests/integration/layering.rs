@@ -19,6 +19,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         }
         allowed.insert(stage, left);
     }
+    // Its page says how a run was made, and whether its mice are simulated.
+    allowed.entry("report").or_default().extend(["manifest", "simulate"]);
     allowed.insert("kernel", Vec::new());
     allowed.insert("run_folder", vec!["data"]);
     allowed.insert("simulate", vec!["data"]);

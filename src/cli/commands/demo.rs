@@ -12,7 +12,7 @@ use crate::evaluate::table::mean;
 use crate::event::{Event, Observer};
 use crate::experiment::Layer;
 use crate::reconstruct::Condition;
-use crate::report::page::write_page;
+use crate::report::page::{ReportOptions, write_report};
 use crate::simulate::{SimulationConfig, simulate};
 
 /// Simulates; trains, or takes the ensemble that was trained ahead; reconstructs; scores.
@@ -53,8 +53,8 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     }
     run.stop.check()?;
     let rows = commands::evaluate::evaluate(&workspace)?;
-    let page = folder.join("report").join("index.html");
-    write_page(&page, &workspace.folder, &rows)?;
+    let runs = std::slice::from_ref(&folder);
+    let page = write_report(&folder.join("report"), runs, ReportOptions::default(), &run.observer)?;
     let controls = serde_json::json!({
         "mean_movie": mean(&rows, |row| row.controls.mean_movie),
         "another_trial": mean(&rows, |row| row.controls.another_trial),

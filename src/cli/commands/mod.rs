@@ -11,6 +11,7 @@ pub mod mask;
 pub mod nwb;
 pub mod predict;
 pub mod reconstruct;
+pub mod report;
 pub mod simulate;
 pub mod train;
 pub mod validate;
