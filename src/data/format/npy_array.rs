@@ -10,10 +10,6 @@ use memmap2::Mmap;
 use super::npy_header::{Element, Header};
 use crate::error::{Error, Result};
 
-/// Bytes of a large page, on most machines; smaller files are not worth it.
-#[cfg(target_os = "linux")]
-const LARGE_PAGE: usize = 2 << 20;
-
 /// A memory-mapped array of numbers or text.
 #[derive(Debug)]
 pub struct NpyArray {
@@ -170,15 +166,11 @@ impl NpyArray {
         }
     }
 
-    /// Has the file read from its start in large pages, as a clip needs it: rows are time, so that it touches
-    /// nearly every small page, and to map those one by one costs three times what reading the values does.
+    /// Has the file read ahead from its start: a clip touches nearly every page of a file whose rows are time.
     pub fn will_read_all(&self) {
-        // Only advice, which not every kernel and file system takes.
-        #[cfg(target_os = "linux")]
-        if self.map.len() >= LARGE_PAGE {
-            let _ = self.map.advise(memmap2::Advice::HugePage);
-            let _ = self.map.advise(memmap2::Advice::Sequential);
-        }
+        // Only advice.
+        #[cfg(unix)]
+        let _ = self.map.advise(memmap2::Advice::Sequential);
     }
 
     /// Reads a list of whole numbers.
