@@ -245,7 +245,6 @@ fn neurons_that_running_drives_lose_prediction_when_it_is_shuffled_and_the_other
     let others = scores.pairs_of("others", |_, neuron| gains[neuron] == 0.0);
     let found = effects(&[driven, others].concat(), 999, "test");
     let [driven, others] = found.as_slice() else { panic!("{found:?}") };
-    println!("{driven:?}\n{others:?}");
     assert!(driven.t_test.n > 200 && others.t_test.n > 200, "{found:?}");
     // As sure as 999 flips can be.
     assert!(driven.t_test.mean_difference < 0.0 && driven.sign_flip.p == 0.001, "{driven:?}");
