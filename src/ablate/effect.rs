@@ -13,6 +13,7 @@ use crate::seed;
 
 /// A channel and what was done to it.
 pub type Change = (Channel, Alteration);
+
 /// Scores before and after a change, one a neuron or trial.
 #[derive(Debug, Clone)]
 pub struct Pairs {
@@ -29,6 +30,7 @@ pub struct Pairs {
     /// With the altered behavior.
     pub altered: Vec<f64>,
 }
+
 /// What a change did, over the neurons or trials of one mouse.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effect {
@@ -70,6 +72,7 @@ pub struct EffectOverMice {
     /// Of the mice's means; its n is that of mice.
     pub t_test: PairedT,
 }
+
 /// Tests each change of each mouse.
 pub fn effects(all: &[Pairs], resamples: usize, run: &str) -> Vec<Effect> {
     let effect = |pairs: &Pairs| {

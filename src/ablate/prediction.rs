@@ -87,6 +87,7 @@ pub struct PredictionScores {
     /// From the behavior so altered, `[change][neuron]`.
     pub altered: Vec<Vec<f64>>,
 }
+
 impl PredictionScores {
     /// Pairs every neuron with itself.
     pub fn pairs(&self) -> Vec<Pairs> {

@@ -7,6 +7,9 @@ use super::spread::{Mark, Spread};
 use crate::ablate::summary::{NamedCurve, NeuronSummary};
 use crate::error::Result;
 
+/// How far apart marks of one number of neurons are drawn, as a share of the axis.
+const BESIDE: f64 = 0.01;
+
 /// Writes a PNG with one panel for each mouse, and one over mice when there are several: points are means with their
 /// 95 % bootstrap intervals, lines the logarithmic fits with theirs.
 ///
@@ -33,14 +36,18 @@ fn panel(curves: &[&NamedCurve]) -> (Panel, Vec<Spread>) {
         label: format!("{}, {}", named.by, named.method),
         points: named.curve.band.iter().map(|drawn| (drawn.neurons, drawn.fit)).collect(),
     });
+    let numbers = curves.iter().flat_map(|named| named.curve.points.iter().map(|point| point.neurons));
+    let (least, most) = numbers.fold((f64::INFINITY, 0.0f64), |(a, b), n| (a.min(n), b.max(n)));
     let spreads = curves.iter().enumerate().map(|(line, named)| {
+        // Marks of one number of neurons stand beside each other.
+        let aside = (line as f64 - 0.5 * (curves.len() - 1) as f64) * BESIDE * (most - least);
         let band = named.curve.band.iter();
         let marks = named.curve.points.iter();
         Spread {
             line,
             band: band.filter_map(|d| d.confidence_95.map(|[low, high]| (d.neurons, low, high))).collect(),
             marks: marks
-                .map(|point| Mark { at: (point.neurons, point.mean), interval: point.confidence_95 })
+                .map(|point| Mark { at: (point.neurons + aside, point.mean), interval: point.confidence_95 })
                 .collect(),
         }
     });

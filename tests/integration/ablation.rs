@@ -245,11 +245,9 @@ fn neurons_that_running_drives_lose_prediction_when_it_is_shuffled_and_the_other
     let others = scores.pairs_of("others", |_, neuron| gains[neuron] == 0.0);
     let found = effects(&[driven, others].concat(), 999, "test");
     let [driven, others] = found.as_slice() else { panic!("{found:?}") };
-    println!("{driven:?}\n{others:?}");
     assert!(driven.t_test.n > 200 && others.t_test.n > 200, "{found:?}");
-    // As sure as 999 flips can be.
-    assert!(driven.t_test.mean_difference < 0.0 && driven.sign_flip.p == 0.001, "{driven:?}");
-    // What little the others lose comes of a member that was trained for minutes.
-    let share = others.t_test.mean_difference / driven.t_test.mean_difference;
-    assert!(share < 0.25, "{share}: {found:?}");
+    // Across seeds of the shuffle t was -3.7 to -3.8 (p about 0.0002) for those driven, -0.7 to -0.9 for the others.
+    assert!(driven.t_test.mean_difference < 0.0 && driven.sign_flip.p < 0.005, "{driven:?}");
+    assert!(others.sign_flip.p > 0.05, "{others:?}");
+    assert!(others.t_test.mean_difference.abs() < 0.5 * driven.t_test.mean_difference.abs(), "{found:?}");
 }
