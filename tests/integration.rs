@@ -1,6 +1,7 @@
 //! All integration tests, one binary: linking burn once is enough.
 
 mod integration {
+    mod allocation;
     mod cli;
     mod devices;
     mod encoder_parity;
@@ -9,6 +10,7 @@ mod integration {
     mod fold_hash;
     mod frozen_encoder;
     mod gaussian_readout;
+    mod hostile_files;
     mod kernels;
     mod layering;
     mod mask_parity;

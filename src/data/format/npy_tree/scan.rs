@@ -163,8 +163,12 @@ fn common_length(root: &Path, id: TrialId, maps: &[Option<NpyArray>; 4], ends: [
 
 /// Finds where an array's tail of NaN starts, in its first row that has a value; 0 when none has.
 fn end(map: &NpyArray) -> usize {
+    // Beside an empty axis another may claim any length.
+    if map.rows() == 0 || map.frames() == 0 {
+        return 0;
+    }
     if !map.can_be_nan() {
-        return if map.rows() == 0 { 0 } else { map.frames() };
+        return map.frames();
     }
     (0..map.rows())
         .find_map(|row| (0..map.frames()).rev().find(|&frame| !map.at(row, frame).is_nan()))
