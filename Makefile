@@ -3,6 +3,7 @@
 # make test-nwb  those of NWB files also against pynwb and nwbinspector (installs them for itself)
 # make check   formatting and lints
 # make bench   how fast it is; make bench-peer: against PyTorch (installs it for itself, several GB)
+# make fuzz    damaged files against all readers, ten minutes; ARGS="--seconds 60" for less
 # make setup   installs what the build needs (Debian); the targets above do this by themselves
 
 # The build reads the videos with FFmpeg and the recordings with HDF5; clang makes FFmpeg's bindings.
@@ -23,7 +24,7 @@ V1REEL_PEER_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/peer/bin/python
 V1REEL_NWB_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/nwb/bin/python
 BENCHES := movie_gradient training_step prediction loader
 
-.PHONY: demo demo-train test test-nwb check format lint build setup bench bench-peer
+.PHONY: demo demo-train test test-nwb check format lint build setup bench bench-peer fuzz
 .DEFAULT_GOAL := demo
 
 demo: build
@@ -51,6 +52,9 @@ bench-peer: setup $(V1REEL_PEER_PYTHON)
 	for bench in $(BENCHES); do \
 		V1REEL_PEER_PYTHON=$(V1REEL_PEER_PYTHON) cargo bench --locked --bench $$bench -- $(ARGS) || exit 1; \
 	done
+
+fuzz: setup
+	cargo bench --locked --bench damaged_files -- --seconds 600 $(ARGS)
 
 $(abspath $(CARGO_TARGET_DIR))/peer/bin/python:
 	@missing=$$(python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv); \

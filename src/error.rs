@@ -70,3 +70,30 @@ impl Error {
         }
     }
 }
+
+/// Keeps a message that quotes an untrusted file on one line of sane length.
+pub fn one_line(message: &str) -> String {
+    const LONGEST: usize = 600;
+    let mut line: String = message.chars().take(LONGEST).flat_map(escaped).collect();
+    if message.chars().nth(LONGEST).is_some() {
+        line.push_str("...");
+    }
+    line
+}
+
+fn escaped(c: char) -> impl Iterator<Item = char> {
+    let (keep, escape) = if c.is_control() { (None, Some(c.escape_default())) } else { (Some(c), None) };
+    keep.into_iter().chain(escape.into_iter().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_quotes_a_hostile_name_stays_one_short_line() {
+        let line = one_line(&format!("tensor a\nb\u{1b}[2J{} is missing", "x".repeat(10_000)));
+        assert!(line.starts_with(r"tensor a\nb\u{1b}[2J"), "{line}");
+        assert!(line.len() < 700 && !line.contains('\n'), "{} bytes", line.len());
+    }
+}

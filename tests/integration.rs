@@ -2,6 +2,7 @@
 
 mod integration {
     mod ablation;
+    mod allocation;
     mod cli;
     mod data_verify;
     mod devices;
@@ -12,6 +13,7 @@ mod integration {
     mod folds;
     mod frozen_encoder;
     mod gaussian_readout;
+    mod hostile_files;
     mod kernels;
     mod layering;
     mod mask_parity;

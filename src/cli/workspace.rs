@@ -160,6 +160,7 @@ impl Workspace {
             return Err(Error::invalid(&path, "there is no mask yet; train it first (v1reel mask)"));
         }
         let array = NpyArray::open(&path)?;
+        array.require_number()?;
         let [height, width] = array.shape_of::<2>("height, width")?;
         if [height, width] != self.experiment.input_size {
             let [h, w] = self.experiment.input_size;

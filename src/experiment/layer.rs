@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::schema;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 
 /// The presets that come with v1reel, by name.
 pub const PRESETS: [(&str, &str); 3] = [
@@ -43,7 +43,7 @@ impl Layer {
     pub fn text(origin: &str, text: &str, folder: &Path) -> Result<Self> {
         let keys = schema::check(text).map_err(|slip| {
             let line = slip.offset.map(|offset| format!("line {}: ", schema::line_number(text, offset)));
-            Error::usage(format!("{origin}: {}{}", line.unwrap_or_default(), slip.problem))
+            Error::usage(format!("{origin}: {}{}", line.unwrap_or_default(), one_line(&slip.problem)))
         })?;
         Self { origin: origin.into(), from_flag: false, keys }.with_paths_from(folder)
     }
@@ -68,7 +68,7 @@ impl Layer {
             Err(_) if not_toml() => schema::check(&quoted),
             other => other,
         };
-        let keys = keys.map_err(|slip| Error::usage(format!("{origin}: {}", slip.problem)))?;
+        let keys = keys.map_err(|slip| Error::usage(format!("{origin}: {}", one_line(&slip.problem))))?;
         Self { origin, from_flag: true, keys }.with_paths_from(Path::new(""))
     }
 
@@ -79,6 +79,7 @@ impl Layer {
     pub fn preset(name: &str) -> Result<Self> {
         let Some((_, text)) = PRESETS.iter().find(|(preset, _)| *preset == name) else {
             let known = PRESETS.map(|(preset, _)| format!("\"{preset}\"")).join(", ");
+            let name = one_line(name);
             return Err(Error::usage(format!("unknown preset \"{name}\"; there are {known}")));
         };
         Self::text(&format!("preset {name}"), text, Path::new(""))
@@ -159,9 +160,11 @@ impl Stack {
         merged
     }
 
-    /// Names the place that `key` was last set at, when it was set at all.
+    /// Names the place that `key` was last set at; when it was set nowhere, the file, where it can be set.
     pub(super) fn origin(&self, key: &str) -> Option<&str> {
-        self.layers.iter().rev().find(|layer| layer.get(key).is_some()).map(|layer| layer.origin.as_str())
+        let set = self.layers.iter().rev().find(|layer| layer.get(key).is_some());
+        let file = || self.layers.iter().rev().find(|layer| !layer.from_flag);
+        set.or_else(file).map(|layer| layer.origin.as_str())
     }
 }
 

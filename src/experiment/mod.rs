@@ -19,7 +19,7 @@ pub use raw::{EnsembleConfig, InputConfig, RawData, RawExperiment};
 use crate::ablate::AblationConfig;
 use crate::data::{ClipConfig, FoldBy, FoldPolicy, Tier, TrialId};
 use crate::device::DeviceChoice;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 use crate::model::ModelConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
@@ -117,7 +117,12 @@ impl Experiment {
             .map_err(|e: toml::de::Error| Error::usage(e.message().replace('\n', " ")))?;
         validate::validate(raw, name).map_err(|problem| {
             let origin = stack.origin(problem.key).map(|origin| format!("{origin}: "));
-            Error::usage(format!("{}{} {}", origin.unwrap_or_default(), problem.key, problem.message))
+            Error::usage(format!(
+                "{}{} {}",
+                origin.unwrap_or_default(),
+                problem.key,
+                one_line(&problem.message)
+            ))
         })
     }
 

@@ -7,6 +7,9 @@ use toml::{Table, Value};
 
 use super::raw::{MODEL_KEYS_FROM_DATA, RawExperiment};
 
+/// Keys whose list has one number for each axis: frames, height, width.
+const BY_AXIS: [&str; 2] = ["reconstruction.gradient_sigma", "reconstruction.filter_sigma"];
+
 /// What is wrong at one place of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slip {
@@ -81,6 +84,12 @@ fn check_table(found: &DeTable<'_>, expected: &Table, section: &str) -> Result<(
             (DeValue::Table(found), Value::Table(expected)) => check_table(found, expected, &path)?,
             (found, example) if !fits(found, example) => {
                 let problem = format!("{path} {}, expected {}", misfit(found, example), expectation(example));
+                return Err(Slip { offset, problem });
+            }
+            (DeValue::Array(found), Value::Array(example))
+                if BY_AXIS.contains(&path.as_str()) && found.len() != example.len() =>
+            {
+                let problem = format!("{path} has {} numbers, expected {}", found.len(), example.len());
                 return Err(Slip { offset, problem });
             }
             _ => {}

@@ -20,12 +20,28 @@ pub(super) struct Problem {
 
 type Checked<T = ()> = Result<T, Problem>;
 
+/// Most of anything that is counted: more than anybody waits for, and few enough that lists of them fit into
+/// memory and no product of two overflows.
+const MOST: usize = 100_000_000;
+/// Most members; the paper has seven.
+const MOST_MEMBERS: usize = 1000;
+/// Longest side of the encoder's input, in pixels; the paper's is 64.
+const MOST_PIXELS: usize = 4096;
+/// Widest filter, in frames or pixels.
+const MOST_SIGMA: f64 = 1000.0;
+
 fn check(holds: bool, key: &'static str, message: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(Problem { key, message: message() }) }
 }
 
+/// Checks that there are at least so many, and not absurdly many.
 fn at_least(key: &'static str, value: usize, least: usize) -> Checked {
-    check(value >= least, key, || format!("is {value}, expected at least {least}"))
+    check(value >= least, key, || format!("is {value}, expected at least {least}"))?;
+    at_most(key, value, MOST)
+}
+
+fn at_most(key: &'static str, value: usize, most: usize) -> Checked {
+    check(value <= most, key, || format!("is {value}, expected at most {most}"))
 }
 
 /// Checks that `value` is finite and in `range`; `expected` says the range in words.
@@ -56,9 +72,12 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
             .map_err(|e| Problem { key: "run", message: format!("has no current folder to be in: {e}") })?,
     };
     at_least("ensemble.members", raw.ensemble.members, 1)?;
+    at_most("ensemble.members", raw.ensemble.members, MOST_MEMBERS)?;
     check_clip(&raw.clip)?;
-    at_least("input.height", raw.input.height, 1)?;
-    at_least("input.width", raw.input.width, 1)?;
+    for (key, pixels) in [("input.height", raw.input.height), ("input.width", raw.input.width)] {
+        at_least(key, pixels, 1)?;
+        at_most(key, pixels, MOST_PIXELS)?;
+    }
     check_model(&raw.model)?;
     check_train(&raw.train)?;
     check_mask(&raw.mask, raw.ensemble.members, raw.input.height.min(raw.input.width))?;
@@ -141,6 +160,8 @@ fn check_model(model: &ModelConfig) -> Checked {
     at_least("model.expansion_ratio", model.expansion_ratio, 1)?;
     at_least("model.se_reduce_ratio", model.se_reduce_ratio, 1)?;
     at_least("model.groups", model.groups, 1)?;
+    at_most("model.spatial_kernel", model.spatial_kernel, MOST)?;
+    at_most("model.temporal_kernel", model.temporal_kernel, MOST)?;
     check(blocks > 0, "model.core_features", || "is empty, expected the width of at least one block".into())?;
     check(model.spatial_strides.len() == blocks, "model.spatial_strides", || {
         let strides = model.spatial_strides.len();
@@ -185,6 +206,8 @@ fn check_train(train: &TrainConfig) -> Checked {
     at_least("train.batch_size", train.batch_size, 1)?;
     at_least("train.epoch_samples", train.epoch_samples, train.batch_size)?;
     at_least("train.validate_every", train.validate_every, 1)?;
+    at_most("train.warmup_epochs", train.warmup_epochs, MOST)?;
+    at_most("train.cosine_epochs", train.cosine_epochs, MOST)?;
     check(train.warmup_epochs + train.cosine_epochs > 0, "train.cosine_epochs", || {
         "and train.warmup_epochs are both 0, expected at least one epoch".into()
     })?;
@@ -205,6 +228,7 @@ fn check_mask(mask: &MaskConfig, members: usize, shorter_side: usize) -> Checked
     check(mask.members <= members, "mask.members", || {
         format!("is {}, expected at most ensemble.members = {members}", mask.members)
     })?;
+    at_most("mask.first_frame", mask.first_frame, MOST)?;
     positive("mask.learning_rate", mask.learning_rate)?;
     within("mask.initial_max", mask.initial_max.into(), 0.0..=1.0, "0 to 1")?;
     positive("mask.blur_sigma", mask.blur_sigma)?;
@@ -222,6 +246,8 @@ fn check_reconstruction(reconstruction: &ReconstructionConfig, clip: &ClipConfig
     check(reconstruction.stride <= clip.window(), "reconstruction.stride", || {
         format!("is {}, expected at most the window of {} frames", reconstruction.stride, clip.window())
     })?;
+    at_most("reconstruction.skip_frames", reconstruction.skip_frames, MOST)?;
+    at_most("reconstruction.warmup_iterations", reconstruction.warmup_iterations, MOST)?;
     within("reconstruction.initial_grey", reconstruction.initial_grey.into(), 0.0..=255.0, "0 to 255")?;
     positive("reconstruction.learning_rate", reconstruction.learning_rate)?;
     within("reconstruction.beta_1", reconstruction.beta_1, 0.0..1.0, "0 to below 1")?;
@@ -233,11 +259,12 @@ fn check_reconstruction(reconstruction: &ReconstructionConfig, clip: &ClipConfig
         ..,
         "a number",
     )?;
-    for sigma in reconstruction.gradient_sigma {
-        within("reconstruction.gradient_sigma", sigma, 0.0.., "0 or more on every axis")?;
-    }
-    for sigma in reconstruction.filter_sigma {
-        within("reconstruction.filter_sigma", sigma, 0.0.., "0 or more on every axis")?;
+    let filters = [
+        ("reconstruction.gradient_sigma", reconstruction.gradient_sigma),
+        ("reconstruction.filter_sigma", reconstruction.filter_sigma),
+    ];
+    for (key, sigma) in filters.into_iter().flat_map(|(key, sigmas)| sigmas.map(|sigma| (key, sigma))) {
+        within(key, sigma, 0.0..=MOST_SIGMA, "0 to 1000 on every axis")?;
     }
     Ok(())
 }

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ModelConfig;
 use super::layout::expected_tensors;
-use super::problem::{check_shapes, check_values, invalid, missing, one_line, surplus};
+use super::problem::{check_shapes, check_values, invalid, missing, surplus};
 use crate::atomic;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 
 /// Key of the header's metadata that holds ours.
 const HEADER_KEY: &str = "v1reel";

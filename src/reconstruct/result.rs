@@ -1,15 +1,13 @@
 //! Reconstructions on disk: HDF5 that h5py and MATLAB open.
 
 use std::path::Path;
-use std::str::FromStr;
 
-use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
 use ndarray::{Array1, Array2, Array3, ArrayView, Dimension};
 
 use crate::atomic;
-use crate::data::format::hdf5::{create_file, open_file};
 use crate::error::{Error, Result};
+use crate::hdf5_file::{self, Hdf5File, write_text};
 
 /// One member's raw movie, kept so that a killed run need not make it again.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +55,7 @@ impl MemberResult {
             write(file, "movie", self.movie.view())?;
             write(file, "losses", ArrayView::from(&self.losses))?;
             write(file, "response_correlations", ArrayView::from(&self.response_correlations))?;
-            attribute(file, "settings", &self.settings)
+            write_text(file, "settings", &self.settings)
         })
     }
 
@@ -68,10 +66,10 @@ impl MemberResult {
     pub fn read(path: &Path) -> Result<Self> {
         read_file(path, |file| {
             Ok(Self {
-                movie: file.dataset("movie")?.read()?,
-                losses: file.dataset("losses")?.read_raw()?,
-                response_correlations: file.dataset("response_correlations")?.read_raw()?,
-                settings: read_attribute(file, "settings")?,
+                movie: file.array("movie")?,
+                losses: list(file.array("losses")?),
+                response_correlations: list(file.array("response_correlations")?),
+                settings: file.text("settings")?,
             })
         })
     }
@@ -90,7 +88,7 @@ impl Reconstruction {
             write(file, "responses", self.responses.view())?;
             write(file, "predicted_responses", self.predicted_responses.view())?;
             write(file, "losses", self.losses.view())?;
-            attribute(file, "settings", &self.settings)?;
+            write_text(file, "settings", &self.settings)?;
             scalar(file, "first_frame", self.first_frame as u64)?;
             scalar(file, "frame_rate_hz", self.frame_rate_hz)
         })
@@ -103,21 +101,25 @@ impl Reconstruction {
     pub fn read(path: &Path) -> Result<Self> {
         let found = read_file(path, |file| {
             Ok(Self {
-                movie: file.dataset("movie")?.read()?,
-                ground_truth: file.dataset("ground_truth")?.read()?,
-                mask: file.dataset("mask")?.read()?,
-                responses: file.dataset("responses")?.read()?,
-                predicted_responses: file.dataset("predicted_responses")?.read()?,
-                losses: file.dataset("losses")?.read()?,
-                settings: read_attribute(file, "settings")?,
-                first_frame: file.attr("first_frame")?.read_scalar::<u64>()? as usize,
-                frame_rate_hz: file.attr("frame_rate_hz")?.read_scalar()?,
+                movie: file.array("movie")?,
+                ground_truth: file.array("ground_truth")?,
+                mask: file.array("mask")?,
+                responses: file.array("responses")?,
+                predicted_responses: file.array("predicted_responses")?,
+                losses: file.array("losses")?,
+                settings: file.text("settings")?,
+                first_frame: file.number::<u64>("first_frame")? as usize,
+                frame_rate_hz: file.number("frame_rate_hz")?,
             })
         })?;
-        let (_, height, width) = found.movie.dim();
+        let (frames, height, width) = found.movie.dim();
+        let last = found.first_frame.checked_add(frames);
         let fits = found.movie.dim() == found.ground_truth.dim()
             && found.mask.dim() == (height, width)
-            && found.responses.dim() == found.predicted_responses.dim();
+            && found.responses.dim() == found.predicted_responses.dim()
+            && last.is_some_and(|last| last <= found.responses.ncols())
+            && found.frame_rate_hz.is_finite()
+            && found.frame_rate_hz > 0.0;
         if !fits {
             return Err(Error::invalid(
                 path,
@@ -141,7 +143,7 @@ impl Reconstruction {
 fn write_file(path: &Path, fill: impl FnOnce(&File) -> hdf5::Result<()>) -> Result<()> {
     atomic::write_file(path, |temporary| {
         let write = || -> hdf5::Result<()> {
-            let file = create_file(temporary)?;
+            let file = hdf5_file::create(temporary)?;
             fill(&file)?;
             file.close()
         };
@@ -149,11 +151,14 @@ fn write_file(path: &Path, fill: impl FnOnce(&File) -> hdf5::Result<()>) -> Resu
     })
 }
 
-fn read_file<T>(path: &Path, take: impl FnOnce(&File) -> hdf5::Result<T>) -> Result<T> {
-    let read = || take(&open_file(path)?);
-    read().map_err(|e| {
-        Error::invalid(path, format!("is no reconstruction, or damaged: {e}; delete it and run again"))
+fn read_file<T>(path: &Path, take: impl FnOnce(&Hdf5File) -> Result<T, String>) -> Result<T> {
+    Hdf5File::open(path).and_then(|file| take(&file)).map_err(|problem| {
+        Error::invalid(path, format!("is no reconstruction, or damaged: {problem}; delete it and run again"))
     })
+}
+
+fn list(values: Array1<f64>) -> Vec<f64> {
+    values.into_raw_vec_and_offset().0
 }
 
 fn write<T: H5Type + Clone, D: Dimension>(
@@ -162,15 +167,6 @@ fn write<T: H5Type + Clone, D: Dimension>(
     array: ArrayView<T, D>,
 ) -> hdf5::Result<()> {
     file.new_dataset_builder().with_data(&array.as_standard_layout()).create(name).map(|_| ())
-}
-
-fn attribute(file: &File, name: &str, text: &str) -> hdf5::Result<()> {
-    let text = VarLenUnicode::from_str(text).map_err(|e| hdf5::Error::from(e.to_string()))?;
-    file.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&text)
-}
-
-fn read_attribute(file: &File, name: &str) -> hdf5::Result<String> {
-    Ok(file.attr(name)?.read_scalar::<VarLenUnicode>()?.to_string())
 }
 
 fn scalar<T: H5Type>(file: &File, name: &str, value: T) -> hdf5::Result<()> {

@@ -156,7 +156,12 @@ impl TrialPlan<'_> {
     ) -> Result<MemberResult> {
         if path.exists() {
             let found = MemberResult::read(path)?;
-            return self.same_settings(path, &found.settings).map(|()| found);
+            self.same_settings(path, &found.settings)?;
+            let (height, width) = self.transparency.dim();
+            let fits = found.movie.dim() == (self.trial.frames(), height, width)
+                && found.losses.len() == self.config.iterations;
+            let problem = "its arrays are not those of this trial; delete it and run again";
+            return if fits { Ok(found) } else { Err(Error::invalid(path, problem)) };
         }
         let mut reconstructor = Reconstructor::new(members, problem, self.config, self.free_pixels());
         let steps = self.config.iterations as u64;
@@ -204,7 +209,8 @@ impl TrialPlan<'_> {
             predicted_responses: self.predict(ensemble, &movies)?,
             losses: Array2::from_shape_vec((results.len(), iterations), losses)
                 .map_err(|e| Error::Failed(format!("losses of the members don't fit together: {e}")))?,
-            first_frame: self.config.skip_frames,
+            // As many as there are to skip.
+            first_frame: self.config.skip_frames.min(self.trial.frames()),
             frame_rate_hz: self.frame_rate_hz,
             settings: self.settings.to_string(),
         })

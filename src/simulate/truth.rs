@@ -11,8 +11,8 @@ use super::TRUTH_FILE;
 use super::config::SimulationConfig;
 use super::neuron::Neuron;
 use crate::data::TrialId;
-use crate::data::format::hdf5::{create_file, open_file};
 use crate::error::{Error, Result};
+use crate::hdf5_file::{self, Hdf5File};
 
 /// Writes the truth about one mouse:
 /// `expected/N` `[neuron, frame]` for each trial `N`, `neurons/*` `[neuron]` or `[neuron, axis]`, and the
@@ -29,7 +29,7 @@ impl TruthWriter {
         let toml = toml::to_string(config)
             .map_err(|e| Error::Failed(format!("the settings can't be written as TOML: {e}")))?;
         let begin = || -> hdf5::Result<(hdf5::File, hdf5::Group)> {
-            let file = create_file(path)?;
+            let file = hdf5_file::create(path)?;
             for (name, text) in
                 [("seed", config.seed.as_str()), ("config", &toml), ("version", env!("CARGO_PKG_VERSION"))]
             {
@@ -64,7 +64,7 @@ impl TruthWriter {
 #[derive(Debug)]
 pub struct Truth {
     path: PathBuf,
-    file: hdf5::File,
+    file: Hdf5File,
 }
 
 impl Truth {
@@ -77,7 +77,7 @@ impl Truth {
         if !path.exists() {
             return Ok(None);
         }
-        let file = open_file(&path).map_err(|e| unreadable(&path, &e))?;
+        let file = Hdf5File::open(&path).map_err(|e| unreadable(&path, &e))?;
         Ok(Some(Self { path, file }))
     }
 
@@ -87,8 +87,7 @@ impl Truth {
     /// # Errors
     /// [`Error::Invalid`] when they are not there.
     pub fn expected(&self, id: TrialId) -> Result<Array2<f32>> {
-        let read = || self.file.dataset(&format!("expected/{id}"))?.read();
-        read().map_err(|e| unreadable(&self.path, &e))
+        self.file.array(&format!("expected/{id}")).map_err(|e| unreadable(&self.path, &e))
     }
 
     /// Reads a parameter of every neuron, such as `running_gain`.
@@ -96,8 +95,9 @@ impl Truth {
     /// # Errors
     /// [`Error::Invalid`] when it is not there.
     pub fn neurons(&self, name: &str) -> Result<Vec<f32>> {
-        let read = || self.file.dataset(&format!("neurons/{name}"))?.read_raw();
-        read().map_err(|e| unreadable(&self.path, &e))
+        let values: Array1<f32> =
+            self.file.array(&format!("neurons/{name}")).map_err(|e| unreadable(&self.path, &e))?;
+        Ok(values.to_vec())
     }
 }
 
@@ -110,8 +110,11 @@ pub fn truth_file(mouse: &Path) -> PathBuf {
     }
 }
 
-fn unreadable(path: &Path, error: &hdf5::Error) -> Error {
-    Error::invalid(path, format!("is not the truth about this mouse, or damaged: {error}; simulate it anew"))
+fn unreadable(path: &Path, problem: &str) -> Error {
+    Error::invalid(
+        path,
+        format!("is not the truth about this mouse, or damaged: {problem}; simulate it anew"),
+    )
 }
 
 fn failed(path: &Path, error: &hdf5::Error) -> Error {

@@ -79,6 +79,12 @@ fn a_value_of_the_wrong_type_is_answered_with_found_and_expected() {
     assert!(short.starts_with("slip.toml: line 2: ") && short.contains("filter_sigma"), "{short}");
     let syntax = ask("[data]\nfolds = ");
     assert!(syntax.starts_with("slip.toml: line 2: "), "{syntax}");
+    assert_eq!(
+        ask("[reconstruction]\nfilter_sigma = [1, 1, 1, 1]\n"),
+        "slip.toml: line 2: reconstruction.filter_sigma has 4 numbers, expected 3"
+    );
+    let quoted = ask("[ensemble]\nfolds = \"p\\tper\"\n") + &ask("device = \"\"\"\na\nb\"\"\"\n");
+    assert!(!quoted.chars().any(char::is_control), "{quoted:?}");
 }
 
 #[test]
@@ -140,6 +146,40 @@ fn values_that_make_no_sense_are_refused_by_key() {
         let line = refusal(MICE, &[assignment]);
         assert!(line.starts_with(&format!("--set {assignment}: {key} ")), "{line}");
     }
+}
+
+#[test]
+fn numbers_that_no_machine_can_serve_are_refused_by_key() {
+    let absurd = 1_000_000_000_000_000_000_u64;
+    for key in [
+        "clip.size",
+        "clip.step",
+        "input.height",
+        "input.width",
+        "ensemble.members",
+        "train.batch_size",
+        "train.epoch_samples",
+        "train.warmup_epochs",
+        "mask.iterations",
+        "mask.first_frame",
+        "model.expansion_ratio",
+        "reconstruction.iterations",
+        "reconstruction.skip_frames",
+        "data.folds",
+    ] {
+        let line = refusal(MICE, &[&format!("{key}={absurd}")]);
+        assert!(line.contains(&format!(": {key} is {absurd}, expected at most ")), "{line}");
+    }
+    let wide = refusal(MICE, &["reconstruction.filter_sigma=[1e300, 0, 0]"]);
+    assert!(wide.contains("expected 0 to 1000 on every axis"), "{wide}");
+}
+
+#[test]
+fn a_key_that_is_missing_is_missed_in_the_file() {
+    assert_eq!(
+        refusal("[ensemble]\nmembers = 2\n", &["train.batch_size=3"]),
+        "slip.toml: data.mice is empty, expected the folder of at least one mouse"
+    );
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Importing published checkpoints: the reference members come over exactly, a file that was tampered with
 //! is refused in one line, and no file makes the reader panic or take much memory.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,49 +13,13 @@ use v1reel::model::pytorch;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
+use super::allocation::asked;
 use super::support::{reference_folder, reference_json};
-
-/// Notes what the thread asks for, so that a test can say that reading took no more than it should.
-struct Counting;
-
-thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
-}
-
-fn note(size: usize) {
-    let _ = ASKED.try_with(|asked| asked.set(asked.get().saturating_add(size)));
-}
-
-// SAFETY: hands every call on to the system's allocator; the counter allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(layout.size());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note(layout.size());
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(size);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// Runs `work` and returns how many bytes it asked for in all.
 fn bytes_asked<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    ASKED.set(0);
-    let result = work();
-    (result, ASKED.get())
+    let (result, asked) = asked(work);
+    (result, asked.total)
 }
 
 /// A member of the reference, of whatever sizes.

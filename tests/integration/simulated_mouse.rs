@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2, Axis};
-use v1reel::data::format::hdf5::open_file;
 use v1reel::data::{Mouse, TrialId};
 use v1reel::event::Silent;
+use v1reel::hdf5_file::unlocked;
 use v1reel::metric::correlation;
 use v1reel::simulate::{MovieSource, SimulationConfig, TRUTH_FILE, simulate};
 
@@ -44,11 +44,23 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 }
 
 fn truth(mouse: &Path, trial: u32) -> Array2<f32> {
-    open_file(&mouse.join(TRUTH_FILE)).unwrap().dataset(&format!("expected/{trial}")).unwrap().read().unwrap()
+    unlocked()
+        .open(&mouse.join(TRUTH_FILE))
+        .unwrap()
+        .dataset(&format!("expected/{trial}"))
+        .unwrap()
+        .read()
+        .unwrap()
 }
 
 fn parameter(mouse: &Path, name: &str) -> Array1<f32> {
-    open_file(&mouse.join(TRUTH_FILE)).unwrap().dataset(&format!("neurons/{name}")).unwrap().read().unwrap()
+    unlocked()
+        .open(&mouse.join(TRUTH_FILE))
+        .unwrap()
+        .dataset(&format!("neurons/{name}"))
+        .unwrap()
+        .read()
+        .unwrap()
 }
 
 fn mean(values: &[f64]) -> f64 {

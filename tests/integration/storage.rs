@@ -7,9 +7,10 @@ use ndarray::{Array2, Array3};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tempfile::TempDir;
-use v1reel::data::format::hdf5::{convert, create_file, open_file};
+use v1reel::data::format::hdf5::convert;
 use v1reel::data::format::npy_tree::{Meta, Writer};
 use v1reel::data::{Mouse, Tier, Trial, TrialId};
+use v1reel::hdf5_file::unlocked;
 
 const NEURONS: usize = 37;
 const FRAMES: usize = 40;
@@ -78,7 +79,7 @@ fn one_file_gives_the_same_arrays_as_the_folder() {
             let (_folder, root) = write_mouse(rows, whole);
             let file = converted(&root, compress);
             assert_same(&root, &file);
-            let movie = open_file(&file).unwrap().dataset("data/videos/1").unwrap();
+            let movie = unlocked().open(&file).unwrap().dataset("data/videos/1").unwrap();
             assert_eq!(movie.shape(), [FRAMES - 3, 6, 8], "the tail of NaN is cut off");
             assert_eq!(movie.dtype().unwrap().size(), if whole { 1 } else { 4 });
         }
@@ -98,7 +99,13 @@ fn withheld_responses_stay_withheld() {
 fn statistics_are_copied_or_else_computed_to_the_same_values() {
     let (_folder, root) = write_mouse([2, 2], true);
     let read = |file: &Path| -> Vec<f32> {
-        open_file(file).unwrap().dataset("meta/statistics/responses/all/std").unwrap().read_raw().unwrap()
+        unlocked()
+            .open(file)
+            .unwrap()
+            .dataset("meta/statistics/responses/all/std")
+            .unwrap()
+            .read_raw()
+            .unwrap()
     };
     let copied = converted(&root, false);
     fs::remove_dir_all(root.join("meta/statistics")).unwrap();
@@ -131,7 +138,7 @@ fn what_is_no_mouse_is_refused_by_name() {
     let error = Mouse::open(&path).unwrap_err().to_string();
     assert!(error.contains("foreign.h5") && error.contains("not an HDF5 file"), "{error}");
     fs::remove_file(&path).unwrap();
-    create_file(&path).unwrap().create_group("data").unwrap();
+    unlocked().create(&path).unwrap().create_group("data").unwrap();
     let error = Mouse::open(&path).unwrap_err().to_string();
     assert!(error.contains("foreign.h5") && error.contains("not of a mouse"), "{error}");
 }

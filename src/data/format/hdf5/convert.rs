@@ -7,7 +7,6 @@ use std::str::FromStr;
 use hdf5::{File, H5Type};
 use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn};
 
-use super::file::unlocked;
 use super::{COORDINATES, FORMAT, FRAMES, TIERS, Text, UNIT_IDS, dataset};
 use crate::atomic;
 use crate::data::format::npy_array::NpyArray;
@@ -15,6 +14,7 @@ use crate::data::format::npy_tree::{self, Array, STATISTICS, statistics_folder};
 use crate::data::mouse::{Mouse, Storage, TrialSummary};
 use crate::data::trial::TrialId;
 use crate::error::{Error, Result};
+use crate::hdf5_file::unlocked;
 
 /// Frames that are compressed together: half of a clip of DwiseNeuro, so that a clip touches three parts at
 /// most and brings little along that it has no use for.

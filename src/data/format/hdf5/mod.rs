@@ -14,7 +14,6 @@
 //! slow axis, unlike there.
 
 mod convert;
-mod file;
 mod reader;
 mod store;
 
@@ -24,7 +23,6 @@ use super::npy_tree::Array;
 use crate::data::trial::TrialId;
 
 pub use convert::convert;
-pub use file::{create_file, open_file};
 pub(crate) use reader::open;
 pub(crate) use store::Store;
 

@@ -10,13 +10,13 @@ use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
 use hdf5::{Dataset, H5Type};
 use ndarray::Array2;
 
-use super::file::open_file;
 use super::store::{Store, Stored};
 use super::{COORDINATES, FORMAT, FRAMES, TIERS, Text, UNIT_IDS, dataset};
 use crate::data::format::npy_tree::Array;
 use crate::data::mouse::{Mouse, MouseId, Storage, TrialSummary};
 use crate::data::trial::{Tier, TrialId};
 use crate::error::{Error, Result};
+use crate::hdf5_file::unlocked;
 
 /// Deflate makes nothing smaller than a 1032nd part: an array that claims more is none.
 const MOST_COMPRESSED: u64 = 1032;
@@ -35,7 +35,8 @@ struct Opening<'a> {
 pub(crate) fn open(path: &Path) -> Result<Mouse> {
     let plain = fs::File::open(path).map_err(Error::io(path))?;
     let length = plain.metadata().map_err(Error::io(path))?.len();
-    let hdf5 = open_file(path)
+    let hdf5 = unlocked()
+        .open(path)
         .map_err(|e| Error::invalid(path, format!("not an HDF5 file, or damaged: {}", line(&e))))?;
     let opening = Opening { path, hdf5, length };
     opening.check_format()?;

@@ -8,6 +8,7 @@ use hdf5::{Container, Group, H5Type, LocationType, ObjectReference1, ReferencedO
 use ndarray::{Array2, Array3, s};
 
 use crate::error::{Error, Result};
+use crate::hdf5_file::unlocked;
 
 /// Texts of fixed length are read up to so many bytes.
 const TEXT_BYTES: usize = 256;
@@ -39,7 +40,8 @@ impl Node {
         let file = Arc::new(path.to_path_buf());
         // HDF5's words for a file that is not there are not for people.
         std::fs::File::open(path).map_err(Error::io(path))?;
-        let opened = hdf5::File::open(path)
+        let opened = unlocked()
+            .open(path)
             .and_then(|file| file.group("/"))
             .map_err(|e| Error::invalid(path, format!("not an NWB file, or damaged: HDF5 says: {e}")))?;
         let root = Self { file, at: String::new(), group: opened };

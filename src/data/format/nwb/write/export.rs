@@ -15,6 +15,7 @@ use crate::data::mouse::{Mouse, TrialSummary};
 use crate::data::trial::{Trial, TrialId};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
+use crate::hdf5_file::unlocked;
 
 /// What became of a mouse.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,8 @@ pub fn export(
         observer.emit(Event::Note { message });
     }
     atomic::write_file(out, |temporary| {
-        let file = hdf5::File::create(temporary)
+        let file = unlocked()
+            .create(temporary)
             .map_err(|e| Error::Failed(format!("{}: can't be written: {e}", out.display())))?;
         let identifier = identifier(mouse, &layout)?;
         let root = Target::root(&file, out, &identifier)?;
