@@ -154,7 +154,7 @@ fn scan(mice: &[&Mouse], places: &[Place], observer: &dyn Observer) -> Result<Ve
     let lengths = lengths_of(&trials)?;
     let describers: Vec<Option<Describer>> = mice
         .iter()
-        .map(|mouse| (mouse.frame_size.iter().all(|&side| side >= SMALLEST_SIDE)).then(|| mouse.frame_size))
+        .map(|mouse| (mouse.frame_size.iter().all(|&side| side >= SMALLEST_SIDE)).then_some(mouse.frame_size))
         .map(|size| size.map(Describer::new))
         .collect();
     observer.emit(Event::Started { task: task(), steps: places.len() as u64, unit: "movies" });
