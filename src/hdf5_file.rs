@@ -36,12 +36,24 @@ pub fn unlocked() -> FileBuilder {
     builder
 }
 
-/// Creates a file in a form that any HDF5 since 1.8 reads and that has checksums: earlier ones have none.
+/// Creates a file in a form that any HDF5 since 1.8 reads and that has checksums: earlier ones have none. It does
+/// not note when that was, so that equal contents are equal files.
 ///
 /// # Errors
 /// When it can't be created.
 pub fn create(path: &Path) -> hdf5::Result<hdf5::File> {
-    unlocked().with_fapl(|access| access.libver_v18()).create(path)
+    unlocked()
+        .with_fcpl(|creation| creation.obj_track_times(false))
+        .with_fapl(|access| access.libver_v18())
+        .create(path)
+}
+
+/// Creates a group that does not note when that was.
+///
+/// # Errors
+/// When it can't be created.
+pub fn create_group(parent: &hdf5::Group, name: &str) -> hdf5::Result<hdf5::Group> {
+    parent.create_group_builder().with_gcpl(|creation| creation.obj_track_times(false)).create(name)
 }
 
 /// Writes an attribute that is one text, as long as it is. Texts of variable length lie elsewhere in a file,
@@ -192,6 +204,25 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             assert!(read().is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn equal_contents_are_equal_files_whenever_they_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| {
+            let path = folder.path().join(name);
+            let file = create(&path).unwrap();
+            let group = create_group(&file, "group").unwrap();
+            group.new_dataset_builder().with_data(&arr2(&[[1.0f32, 2.0]])).create("values").unwrap();
+            write_text(&file, "settings", "equal").unwrap();
+            file.close().unwrap();
+            drop(group);
+            fs::read(path).unwrap()
+        };
+        let first = write("first.h5");
+        // HDF5 notes times in seconds, where it does.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        assert!(first == write("second.h5"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod integration {
     mod ablation;
     mod allocation;
+    mod behavior_alterations;
     mod cli;
     mod data_verify;
     mod devices;

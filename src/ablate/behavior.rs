@@ -154,7 +154,3 @@ fn replace<'a>(behavior: &mut Array2<f32>, rows: &[usize], by: impl Fn(usize) ->
         behavior.row_mut(row).assign(&by(row));
     }
 }
-
-#[cfg(test)]
-#[path = "behavior_tests.rs"]
-mod tests;

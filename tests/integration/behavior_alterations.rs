@@ -1,8 +1,16 @@
-//! Only the rows of the channel change, and they change as they should.
+//! Altered behavior: only the rows of the channel change, and they change as they should.
 
-use super::*;
-use crate::event::Silent;
-use crate::simulate::{SimulationConfig, simulate};
+use ndarray::{Array2, ArrayView1, Axis, concatenate};
+use v1reel::ablate::behavior::{Substitutes, available, draws};
+use v1reel::ablate::{Alteration, Channel};
+use v1reel::data::{Mouse, Trial, TrialId};
+use v1reel::event::Silent;
+use v1reel::simulate::{SimulationConfig, simulate};
+
+/// Behavior, then pupil center: `[row, frame]`.
+fn join(trial: &Trial) -> Array2<f32> {
+    concatenate(Axis(0), &[trial.behavior.view(), trial.pupil_center.view()]).unwrap()
+}
 
 /// A small mouse, with behavior or without.
 fn mouse(folder: &std::path::Path, running: bool, pupil: bool) -> Mouse {
