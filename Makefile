@@ -38,15 +38,14 @@ test: setup
 	cargo test --release --locked
 
 test-nwb: setup $(V1REEL_NWB_PYTHON)
-	HDF5_USE_FILE_LOCKING=FALSE V1REEL_NWB_PYTHON=$(V1REEL_NWB_PYTHON) \
-		cargo test --release --locked --test integration nwb
+	V1REEL_NWB_PYTHON=$(V1REEL_NWB_PYTHON) cargo test --release --locked --test integration nwb
 
-# Trains the demo's ensemble anew, about half an hour on two cores; ARGS="--ship models/demo" to ship it.
+# Trains the demo's ensemble anew, 20 minutes on two cores; ARGS="--ship models/demo" to ship it.
 demo-train: build
 	$(CARGO_TARGET_DIR)/release/v1reel demo --train --run runs/demo-train $(ARGS)
 
 bench: setup
-	for bench in $(BENCHES); do cargo bench --locked --bench $$bench -- $(ARGS) || exit 1; done
+	for bench in $(BENCHES) training_memory; do cargo bench --locked --bench $$bench -- $(ARGS) || exit 1; done
 
 bench-peer: setup $(V1REEL_PEER_PYTHON)
 	for bench in $(BENCHES); do \

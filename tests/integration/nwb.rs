@@ -19,6 +19,7 @@ use v1reel::data::format::nwb::{
 use v1reel::data::{Mouse, Tier, Trial, TrialId};
 use v1reel::error::Result;
 use v1reel::event::{Event, Observer, Silent};
+use v1reel::hdf5_file::unlocked;
 
 const NEURONS: usize = 5;
 
@@ -97,7 +98,7 @@ fn a_mouse_comes_back_from_nwb_as_it_was() {
         for trial in &trials {
             assert_eq!(&after.read_trial(trial.id).unwrap(), trial, "{rows:?} {whole}");
         }
-        let stored = hdf5::File::open(&file).unwrap().dataset("stimulus/presentation/movie/data").unwrap();
+        let stored = unlocked().open(&file).unwrap().dataset("stimulus/presentation/movie/data").unwrap();
         assert_eq!(stored.dtype().unwrap().is::<u8>(), whole, "grey levels are bytes where they can be");
     }
 }
@@ -116,7 +117,7 @@ fn the_same_recording_gives_the_same_bytes_and_another_one_another_name() {
     write_mouse(&path("other/mouse"), [2, 2], false);
     exported(&path("other/mouse"), &path("c.nwb"));
     let identifier = |name: &str| {
-        let file = hdf5::File::open(path(name)).unwrap();
+        let file = unlocked().open(path(name)).unwrap();
         file.dataset("identifier").unwrap().read_scalar::<VarLenUnicode>().unwrap().to_string()
     };
     assert_eq!(identifier("a.nwb").len(), 36);
@@ -159,7 +160,7 @@ fn reconstructions_stand_at_the_times_of_their_trials() {
         assert!(!file.exists());
     }
     export(&opened, &[made(1, 27)], &file, &options, &Silent).unwrap();
-    let written = hdf5::File::open(&file).unwrap();
+    let written = unlocked().open(&file).unwrap();
     let group = written.group("processing/reconstruction/reconstruction_trial_1").unwrap();
     let stored: Array3<f32> = group.dataset("data").unwrap().read().unwrap();
     assert_eq!(stored.permuted_axes([0, 2, 1]), movie, "x before y, as the schema has it");
@@ -195,7 +196,7 @@ impl Times {
 
 impl Foreign {
     fn new(path: &Path) -> Self {
-        let file = hdf5::File::create(path).unwrap();
+        let file = unlocked().create(path).unwrap();
         text(&file, "nwb_version", "2.6.0");
         text(&file, "neurodata_type", "NWBFile");
         for group in ["acquisition", "processing", "intervals", "stimulus", "stimulus/presentation"] {
@@ -430,7 +431,7 @@ fn another_common_rate_takes_other_samples_of_the_same_lines() {
 #[test]
 fn a_movie_that_is_slower_is_held_and_jitter_moves_no_frame() {
     let (_folder, path) = foreign(&["movie"]);
-    let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+    let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
     let jitter = |n: usize| ((n * 7919) % 13) as f64 * 5e-4 - 3e-3;
     let stamps: Vec<f64> = (0..300).map(|n| n as f64 / 10.0 + jitter(n)).collect();
     let data = Array3::from_shape_fn((300, 8, 6), |(k, x, y)| pixel(k, y, x));
@@ -453,7 +454,7 @@ fn frames_are_turned_upright_as_the_file_or_the_user_says() {
     };
     let rows_first = |dimension: Option<[i32; 2]>| {
         let (folder, path) = foreign(&["movie"]);
-        let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+        let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
         let data = Array3::from_shape_fn((900, 6, 8), |(k, y, x)| pixel(k, y, x));
         let group = file.series(MOVIE, "ImageSeries", data.view(), &Times::Rate(0.0, 30.0), None);
         if let Some(dimension) = dimension {
@@ -481,7 +482,7 @@ fn frames_are_turned_upright_as_the_file_or_the_user_says() {
 #[test]
 fn an_index_series_shows_its_template_again() {
     let (_folder, path) = foreign(&["movie"]);
-    let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+    let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
     let data = Array3::from_shape_fn((50, 8, 6), |(k, x, y)| pixel(k, y, x));
     file.series("stimulus/templates/clip", "ImageSeries", data.view(), &Times::Rate(0.0, 1.0), None);
     let index: Array1<u32> = (0..900).map(|n| n % 50).collect();
@@ -499,7 +500,7 @@ fn an_index_series_shows_its_template_again() {
 fn cells_lie_where_columns_or_masks_say() {
     let with = |fill: &dyn Fn(&Foreign)| {
         let (folder, path) = foreign(&[]);
-        fill(&Foreign { file: hdf5::File::open_rw(&path).unwrap() });
+        fill(&Foreign { file: unlocked().open_rw(&path).unwrap() });
         let recording = open(&path).unwrap();
         drop(folder);
         recording.places().cloned()
@@ -556,7 +557,7 @@ fn what_a_file_lacks_is_named_with_what_to_do() {
     }
     // Without a table of trials every presented series is one.
     let (_folder, path) = foreign(&["trials"]);
-    let file = hdf5::File::open_rw(&path).unwrap();
+    let file = unlocked().open_rw(&path).unwrap();
     file.dataset("stimulus/presentation/movie/starting_time").unwrap().write_scalar(&0.2).unwrap();
     drop(file);
     let recording = open(&path).unwrap();
@@ -564,14 +565,15 @@ fn what_a_file_lacks_is_named_with_what_to_do() {
     assert!(recording.notes().iter().any(|note| note.contains("no table of them")));
     // Movies that are elsewhere.
     let (_folder, path) = foreign(&["movie"]);
-    let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+    let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
     let movie = file.group(MOVIE, "ImageSeries");
     let files = Array1::from_elem(1, VarLenUnicode::from_str("clips/a.mp4").unwrap());
     movie.new_dataset_builder().with_data(&files).create("external_file").unwrap();
     drop((movie, file));
     assert_refused(open(&path), &[MOVIE, "clips/a.mp4", "write them"]);
     let (_folder, path) = foreign(&[]);
-    hdf5::File::open_rw(&path)
+    unlocked()
+        .open_rw(&path)
         .unwrap()
         .unlink("processing/ophys/DfOverF/RoiResponseSeries/starting_time")
         .unwrap();
@@ -581,7 +583,7 @@ fn what_a_file_lacks_is_named_with_what_to_do() {
 #[test]
 fn of_several_the_best_is_taken_and_a_doubt_is_asked_about() {
     let (_folder, path) = foreign(&[]);
-    let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+    let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
     let times = Times::Rate(0.0, 10.0);
     let other = Array2::from_elem((300, 3), 9.0f32);
     file.responses("processing/ophys/Fluorescence/raw", CELLS, &other, &times, None);
@@ -600,8 +602,9 @@ fn of_several_the_best_is_taken_and_a_doubt_is_asked_about() {
         named("spikes"),
         &["\"spikes\"", "--responses", "/processing/ophys/Fluorescence/raw", "[300, 3]"],
     );
+    drop(recording);
     // A second series of equal standing, of the same cells.
-    let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+    let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
     file.responses("processing/ophys/DfOverF/smoothed", CELLS, &other, &times, None);
     drop(file);
     assert_refused(
@@ -611,7 +614,7 @@ fn of_several_the_best_is_taken_and_a_doubt_is_asked_about() {
     assert!(named("smoothed").is_ok());
     // Of other cells it is another plane.
     let (_folder, path) = foreign(&[]);
-    let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+    let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
     file.responses(
         "processing/ophys/DfOverF/deep",
         "processing/ophys/ImageSegmentation/deep",
@@ -626,8 +629,9 @@ fn of_several_the_best_is_taken_and_a_doubt_is_asked_about() {
     let constant: Vec<bool> = trial.responses.outer_iter().map(|row| row.iter().all(|&v| v == 9.0)).collect();
     assert_eq!(constant.iter().filter(|&&deep| deep).count(), 3);
     assert_eq!(recording.unit_ids(), [0, 1, 2, 3, 4, 5], "ids that stand for two cells are replaced");
+    drop(recording);
     // Tables of trials.
-    let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+    let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
     file.trials("movies", &[(2.0, 4.0, "train")]);
     drop(file);
     assert_eq!(open(&path).unwrap().intervals(), 3, "the one called trials");
@@ -642,7 +646,7 @@ fn of_several_the_best_is_taken_and_a_doubt_is_asked_about() {
 #[test]
 fn trials_in_which_something_was_not_recorded_are_left_out_and_named() {
     let (_folder, path) = foreign(&["trials", "pupil"]);
-    let file = Foreign { file: hdf5::File::open_rw(&path).unwrap() };
+    let file = Foreign { file: unlocked().open_rw(&path).unwrap() };
     let times = Times::Rate(0.0, 25.0);
     let mut size: Array1<f64> = times.list(751).iter().map(|t| 40.0 + t).collect();
     // Two seconds, from 12 s on: nobody blinks as long.
@@ -676,7 +680,7 @@ fn trials_in_which_something_was_not_recorded_are_left_out_and_named() {
     assert!(Recording::open(&path, &patient).unwrap().read_trial(1, TrialId(0)).unwrap().is_ok());
     // When nothing is left, nothing is written.
     let (_folder, path) = foreign(&["trials"]);
-    Foreign { file: hdf5::File::open_rw(&path).unwrap() }.trials("trials", &[(100.0, 110.0, "train")]);
+    Foreign { file: unlocked().open_rw(&path).unwrap() }.trials("trials", &[(100.0, 110.0, "train")]);
     let out = path.with_extension("mouse");
     let result = import(&path, &out, &ImportOptions::default(), &Silent);
     assert_refused(result, &["none of its 1 trials", "ends at"]);
@@ -687,7 +691,7 @@ fn trials_in_which_something_was_not_recorded_are_left_out_and_named() {
 fn series_that_contradict_themselves_are_refused() {
     let with = |edit: &dyn Fn(&hdf5::File)| {
         let (_folder, path) = foreign(&[]);
-        let file = hdf5::File::open_rw(&path).unwrap();
+        let file = unlocked().open_rw(&path).unwrap();
         edit(&file);
         drop(file);
         open(&path)
@@ -756,7 +760,7 @@ fn series_that_contradict_themselves_are_refused() {
 #[test]
 fn headers_that_claim_what_is_not_stored_are_refused() {
     let (_folder, path) = foreign(&[]);
-    let file = hdf5::File::open_rw(&path).unwrap();
+    let file = unlocked().open_rw(&path).unwrap();
     let group = file.group(RUNNING).unwrap();
     for name in ["data", "timestamps"] {
         group.unlink(name).unwrap();
@@ -833,7 +837,7 @@ fn damaged_files_are_errors_and_never_panics() {
     }
     assert_refused(open(&damaged.path().join("nothing")), &["nothing"]);
     let plain = damaged.path().join("plain.h5");
-    hdf5::File::create(&plain).unwrap();
+    unlocked().create(&plain).unwrap();
     assert_refused(open(&plain), &["not an NWB 2 file", "nwb_version"]);
 }
 

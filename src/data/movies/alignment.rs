@@ -48,6 +48,10 @@ const FIRST_SIGHT: f64 = 0.65;
 /// likeness, and only a later step undoes it.
 const FIRST_SIGHT_BETWEEN_CELLS: f64 = 0.35;
 
+/// Likenesses in pixels, of frames and details together, that differ by less say nothing: a picture that only pans looks
+/// the same shifted in time as in space.
+const AS_GOOD: f64 = 0.01;
+
 /// Frames that the run's own time may be off: half of what lies between two described ones.
 const BETWEEN: isize = 1;
 
@@ -141,8 +145,14 @@ impl<'a> Pair<'a> {
         let mut offsets = BTreeSet::new();
         tried.retain(|(_, alignment)| offsets.insert(alignment.offset));
         let refined = tried.iter().take(REFINED).map(|(_, alignment)| self.to_pixels(run, *alignment));
-        let judged = refined.map(|alignment| (self.likeness_in_pixels(run, alignment), alignment));
-        judged.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, alignment)| alignment)
+        let judged: Vec<(f64, Alignment)> =
+            refined.map(|alignment| (self.likeness_in_pixels(run, alignment), alignment)).collect();
+        let best = judged.iter().map(|(likeness, _)| *likeness).fold(f64::MIN, f64::max);
+        let best = judged
+            .into_iter()
+            .filter(|(likeness, _)| *likeness >= best - AS_GOOD)
+            .map(|(_, alignment)| alignment);
+        best.min_by_key(moved)
     }
 
     /// Lists pairs of frames that an offset lays on each other, spread over a run.
