@@ -45,7 +45,7 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 
 fn truth(mouse: &Path, trial: u32) -> Array2<f32> {
     unlocked()
-        .open(&mouse.join(TRUTH_FILE))
+        .open(mouse.join(TRUTH_FILE))
         .unwrap()
         .dataset(&format!("expected/{trial}"))
         .unwrap()
@@ -55,7 +55,7 @@ fn truth(mouse: &Path, trial: u32) -> Array2<f32> {
 
 fn parameter(mouse: &Path, name: &str) -> Array1<f32> {
     unlocked()
-        .open(&mouse.join(TRUTH_FILE))
+        .open(mouse.join(TRUTH_FILE))
         .unwrap()
         .dataset(&format!("neurons/{name}"))
         .unwrap()

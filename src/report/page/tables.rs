@@ -171,6 +171,9 @@ fn cell(text: &str) -> String {
     number.map_or_else(|| text.to_string(), |number| number.to_string())
 }
 
+/// Neurons seen, and of each score the sum and of how many.
+type Sums = (usize, [(f64, usize); 3]);
+
 /// Averages the scores of neurons, for each mouse and predictor.
 fn responses(path: &Path) -> Result<Rows> {
     const SCORES: [&str; 3] = ["single_trial_correlation", "correlation_to_average", "oracle"];
@@ -185,7 +188,7 @@ fn responses(path: &Path) -> Result<Rows> {
     let scores = [place(SCORES[0])?, place(SCORES[1])?, place(SCORES[2])?];
     // In the order of the file: members, then the ensemble, then what can be attained.
     let mut order: Vec<[String; 2]> = Vec::new();
-    let mut sums: BTreeMap<[String; 2], (usize, [(f64, usize); 3])> = BTreeMap::new();
+    let mut sums: BTreeMap<[String; 2], Sums> = BTreeMap::new();
     for record in reader.records() {
         let record = record.map_err(|e| Error::invalid(path, e.to_string()))?;
         let label = labels.map(|at| record[at].to_string());

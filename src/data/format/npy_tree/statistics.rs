@@ -30,13 +30,11 @@ pub(super) fn write(root: &Path, trials: &BTreeSet<TrialId>) -> Result<()> {
     Ok(())
 }
 
-/// Computes the statistics of an array over those of `trials` that have it: their shape, and for each of its
-/// elements what [`NAMES`] says. `None` when no trial has it.
-pub(crate) fn compute(
-    root: &Path,
-    array: Array,
-    trials: &BTreeSet<TrialId>,
-) -> Result<Option<(Vec<usize>, Vec<[f32; 5]>)>> {
+/// A shape, and for each of its elements what [`NAMES`] says.
+pub(crate) type Summaries = (Vec<usize>, Vec<[f32; 5]>);
+
+/// Computes the statistics of an array over those of `trials` that have it. `None` when no trial has it.
+pub(crate) fn compute(root: &Path, array: Array, trials: &BTreeSet<TrialId>) -> Result<Option<Summaries>> {
     let files = trials.iter().map(|&id| array.file(root, id)).filter(|file| file.is_file());
     let maps: Vec<NpyArray> = files.map(|file| NpyArray::open(&file)).collect::<Result<_>>()?;
     let frames = maps.iter().map(NpyArray::frames).max().unwrap_or(0);
