@@ -152,7 +152,9 @@ fn draw_panel(
     }
     for (line, &color) in panel.lines.iter().zip(COLORS.iter().cycle()) {
         for piece in line.points.split(|p| !is_finite(p)).filter(|piece| !piece.is_empty()) {
-            chart.draw_series(LineSeries::new(piece.iter().copied(), color.stroke_width(2)))?;
+            // Piece by piece: plotters lets the corners of a thick line run out to spikes far beyond the panel.
+            let pieces = piece.windows(2).map(|ends| PathElement::new(ends.to_vec(), color.stroke_width(2)));
+            chart.draw_series(pieces)?;
             if piece.len() == 1 {
                 chart.draw_series([Circle::new(piece[0], 3, color.filled())])?;
             }
@@ -262,6 +264,17 @@ mod tests {
 
     fn count(picture: &RgbImage, color: RGBColor) -> usize {
         picture.pixels().filter(|p| p.0 == [color.0, color.1, color.2]).count()
+    }
+
+    #[test]
+    fn a_curve_of_sharp_turns_stays_in_its_panel() {
+        let sharp = panel((0..600).map(|k| (f64::from(k), f64::from((k % 2) * (k % 7)))).collect());
+        let picture = draw_plot("sharp", &[(sharp, Vec::new())]).unwrap();
+        let RGBColor(red, green, blue) = COLORS[0];
+        let drawn = picture.enumerate_pixels().filter(|(_, _, pixel)| pixel.0 == [red, green, blue]);
+        let rows: Vec<u32> = drawn.map(|(_, y, _)| y).collect();
+        assert!(rows.len() > 1000, "{}", rows.len());
+        assert!(rows.iter().all(|&y| y >= TITLE_HEIGHT + AXES_MARGIN), "{:?}", rows.iter().min());
     }
 
     #[test]
