@@ -14,6 +14,7 @@ use crate::evaluate::{Controls, Scores};
 use crate::reconstruct::result::MemberResult;
 use crate::reconstruct::trial::{file_name, movie_names};
 use crate::reconstruct::{Condition, Reconstruction};
+use crate::report::course_plot::write_course_plot;
 
 /// Scores what was reconstructed.
 ///
@@ -70,7 +71,13 @@ pub fn evaluate(workspace: &Workspace) -> Result<Vec<TrialScore>> {
     }
     write_csv(&workspace.folder.evaluation().join("trials.csv"), &rows)?;
     if !points.is_empty() {
-        write_course(&workspace.folder.evaluation().join("course.csv"), &points)?;
+        let path = workspace.folder.evaluation().join("course.csv");
+        write_course(&path, &points)?;
+        let name = workspace.experiment.name.clone();
+        // Grey movies alone have no score to draw.
+        if points.iter().any(|point| point.pixel_correlation.is_some()) {
+            write_course_plot(&path.with_extension("png"), &[(name, points)])?;
+        }
     }
     Ok(rows)
 }
