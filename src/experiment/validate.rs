@@ -250,6 +250,9 @@ fn check_reconstruction(reconstruction: &ReconstructionConfig, clip: &ClipConfig
     at_most("reconstruction.warmup_iterations", reconstruction.warmup_iterations, MOST)?;
     within("reconstruction.initial_grey", reconstruction.initial_grey.into(), 0.0..=255.0, "0 to 255")?;
     positive("reconstruction.learning_rate", reconstruction.learning_rate)?;
+    within("reconstruction.rms_step", reconstruction.rms_step, 0.0..=255.0, "0 to 255 grey levels")?;
+    let fraction = reconstruction.final_rate_fraction;
+    within("reconstruction.final_rate_fraction", fraction, 0.0..=1.0, "0 to 1")?;
     within("reconstruction.beta_1", reconstruction.beta_1, 0.0..1.0, "0 to below 1")?;
     within("reconstruction.beta_2", reconstruction.beta_2, 0.0..1.0, "0 to below 1")?;
     within("reconstruction.update_threshold", reconstruction.update_threshold.into(), .., "a number")?;

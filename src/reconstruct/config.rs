@@ -11,6 +11,19 @@ pub enum Combine {
     Movies,
     /// The members' gradients are averaged; there is one movie.
     Gradients,
+    /// The members take turns, one an iteration; there is one movie, and it costs what one member's costs.
+    Turns,
+}
+
+/// What a movie is before its first iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Grey everywhere.
+    Grey,
+    /// What the linear decoder reads from the same responses, smoothed as the gradient is; grey where pixels may not
+    /// change.
+    Decoder,
 }
 
 /// How a movie is reconstructed.
@@ -19,14 +32,21 @@ pub enum Combine {
 pub struct ReconstructionConfig {
     /// Movie or gradient ensembling.
     pub combine: Combine,
+    /// Grey, as published, or decoded linearly.
+    pub start: Start,
     /// Updates of the movie; iteration 0 only measures.
     pub iterations: usize,
     /// Frames from the start of one window to the next.
     pub stride: usize,
     /// Grey level of the first movie, padding rows too.
     pub initial_grey: f32,
-    /// Step size in grey levels.
+    /// Size of the published step.
     pub learning_rate: f64,
+    /// Root mean square over pixels of a full step, in grey levels, whatever the gradient's size: the same for large and
+    /// small frames. 0 takes the published step of `learning_rate` and `beta_2` instead.
+    pub rms_step: f64,
+    /// Share of the step that is left in the last iteration; it shrinks evenly.
+    pub final_rate_fraction: f64,
     /// Iterations over which the step grows to full size.
     pub warmup_iterations: usize,
     /// Decay of the gradient's moving average.
@@ -55,10 +75,13 @@ impl Default for ReconstructionConfig {
     fn default() -> Self {
         Self {
             combine: Combine::Movies,
+            start: Start::Grey,
             iterations: 1000,
             stride: 8,
             initial_grey: 127.5,
             learning_rate: 1000.0,
+            rms_step: 0.0,
+            final_rate_fraction: 1.0,
             warmup_iterations: 10,
             beta_1: 0.9,
             beta_2: 0.999,

@@ -13,7 +13,7 @@ pub mod trial;
 pub mod update;
 pub mod window;
 
-pub use config::{Combine, MaskConfig, ReconstructionConfig};
+pub use config::{Combine, MaskConfig, ReconstructionConfig, Start};
 pub use gradient::Problem;
 pub use optimizer::{Reconstructor, StepStats};
 pub use population::Population;

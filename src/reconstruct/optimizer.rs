@@ -4,7 +4,7 @@
 
 use ndarray::{Array2, Array3};
 
-use super::config::ReconstructionConfig;
+use super::config::{Combine, ReconstructionConfig};
 use super::gradient::Problem;
 use super::update::Update;
 use crate::error::Result;
@@ -35,6 +35,8 @@ impl StepStats {
 /// A movie that is being reconstructed through one or several members.
 pub struct Reconstructor<'a> {
     members: Vec<&'a Encoder>,
+    /// Only one of the members is asked in each iteration.
+    turns: bool,
     problem: Problem,
     update: Update,
     gradient_sigma: [f64; 3],
@@ -43,7 +45,7 @@ pub struct Reconstructor<'a> {
 }
 
 impl<'a> Reconstructor<'a> {
-    /// Starts from a grey movie. With several members their gradients are averaged.
+    /// Starts from a grey movie. With several members their gradients are averaged, or they take turns.
     ///
     /// # Shapes
     /// - `mask`: `[height, width]` of the encoder's input: pixels that may change
@@ -57,12 +59,29 @@ impl<'a> Reconstructor<'a> {
         let (height, width) = mask.dim();
         Self {
             members,
+            turns: config.combine == Combine::Turns,
             problem,
             movie: Array3::from_elem((frames, height, width), config.initial_grey),
             update: Update::new(config, mask, frames),
             gradient_sigma: config.gradient_sigma,
             iteration: 0,
         }
+    }
+
+    /// Starts from another movie instead; where pixels may not change it stays grey.
+    ///
+    /// # Shapes
+    /// - `movie`: `[frame, height, width]` of the encoder's input
+    pub fn starting_from(mut self, movie: &Array3<f32>) -> Self {
+        let smooth = filter::gaussian_filter(movie.view(), self.gradient_sigma);
+        self.update.put(&mut self.movie, &smooth);
+        self
+    }
+
+    /// The members that this iteration asks.
+    fn asked(&self) -> &[&'a Encoder] {
+        let turn = self.iteration % self.members.len();
+        if self.turns { &self.members[turn..=turn] } else { &self.members }
     }
 
     /// Measures and moves the movie once.
@@ -73,8 +92,8 @@ impl<'a> Reconstructor<'a> {
         let mut mean = Array3::<f32>::zeros(self.movie.raw_dim());
         let (mut losses, mut clip_gradients) = (Vec::new(), 0);
         let mut predicted = Array2::<f32>::zeros(self.problem.responses.t().raw_dim());
-        let share = 1.0 / self.members.len() as f32;
-        for member in &self.members {
+        let share = 1.0 / self.asked().len() as f32;
+        for member in self.asked() {
             let found = self.problem.gradient(member, self.movie.view())?;
             mean.scaled_add(share, &found.gradient);
             predicted.scaled_add(share, &found.predicted);
