@@ -7,6 +7,7 @@ pub mod commands;
 pub mod data_args;
 pub mod event_log;
 mod leaks;
+mod linear;
 mod machine;
 pub mod nwb_args;
 pub mod output;
