@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::workspace::Workspace;
 use crate::data::{Mouse, Trial};
 use crate::error::Result;
-use crate::reconstruct::{Condition, Population, TrialPlan, condition};
+use crate::reconstruct::{Condition, Guess, Population, TrialPlan, condition};
 use crate::stop::Stop;
 
 /// One chosen trial.
@@ -23,6 +23,8 @@ pub struct Chosen<'a> {
     pub mask: &'a Array2<f32>,
     /// What a reconstruction depends on besides its condition.
     pub facts: &'a Value,
+    /// Gives the first movie where the settings ask for it.
+    pub guess: &'a dyn Guess,
     /// Ends the work.
     pub stop: &'a Stop,
 }
@@ -64,6 +66,7 @@ impl<'a> Chosen<'a> {
             geometry: self.workspace.geometry(self.index)?,
             clip: experiment.clip,
             config: &experiment.reconstruction,
+            guess: self.guess,
             condition,
             population,
             label: condition.name(),

@@ -1,11 +1,17 @@
 //! The linear decoder of an experiment's trials: trained when it is asked for what is not there yet.
 
+use std::cell::RefCell;
+use std::fmt;
+
+use ndarray::{Array3, ArrayView2};
+
 use super::workspace::Workspace;
 use crate::data::TrialId;
 use crate::decode::movie::MovieDecoder;
 use crate::decode::{DecodeConfig, Decoded};
 use crate::error::Result;
 use crate::event::{Event, Observer};
+use crate::reconstruct::{Guess, Population};
 use crate::stop::Stop;
 
 /// Decodes the trials of one experiment.
@@ -34,23 +40,38 @@ impl<'a> LinearDecoders<'a> {
         let workspace = self.workspace;
         let split = &workspace.mice[index];
         let path = workspace.folder.decoded(&split.mouse.id, trial);
-        let training = (index, workspace.training_for(index, trial)?);
-        let settings = settings(&workspace.experiment.decode, &split.fingerprint, &training.1);
+        let training = workspace.training_for(index, trial)?;
+        let settings = settings(&workspace.experiment.decode, &split.fingerprint, &training);
         if path.exists() {
             let found = Decoded::read(&path)?;
             if found.settings == settings {
                 return Ok(found);
             }
         }
-        let decoder = match self.trained.take() {
-            Some((of, decoder)) if of == training => decoder,
-            _ => self.train(&training)?,
-        };
         let recorded = split.mouse.read_trial(trial)?;
-        let decoded = Decoded::new(&decoder, recorded.responses.view(), &settings);
-        self.trained = Some((training, decoder));
+        let decoded = Decoded::new(self.decoder((index, training))?, recorded.responses.view(), &settings);
         decoded.write(&path)?;
         Ok(decoded)
+    }
+
+    /// The decoder for a trial, trained without its movie and those like it.
+    ///
+    /// # Errors
+    /// As [`LinearDecoders::decode`].
+    pub fn decoder_of(&mut self, index: usize, trial: TrialId) -> Result<&MovieDecoder> {
+        let training = self.workspace.training_for(index, trial)?;
+        self.decoder((index, training))
+    }
+
+    fn decoder(&mut self, training: Training) -> Result<&MovieDecoder> {
+        let trained = match self.trained.take() {
+            Some(trained) if trained.0 == training => trained,
+            _ => {
+                let decoder = self.train(&training)?;
+                (training, decoder)
+            }
+        };
+        Ok(&self.trained.insert(trained).1)
     }
 
     fn train(&self, (index, trials): &Training) -> Result<MovieDecoder> {
@@ -95,6 +116,34 @@ impl<'a> LinearDecoders<'a> {
                 config.most_features
             );
             self.observer.emit(Event::Note { message });
+        }
+    }
+}
+
+/// Guesses the movie of one trial linearly, for its reconstruction to start from.
+#[derive(Clone, Copy)]
+pub struct LinearGuess<'a> {
+    /// Shared by the trials.
+    pub decoders: &'a RefCell<LinearDecoders<'a>>,
+    /// Place of the mouse.
+    pub index: usize,
+    /// Which trial.
+    pub trial: TrialId,
+}
+
+impl fmt::Debug for LinearGuess<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinearGuess").field("index", &self.index).field("trial", &self.trial).finish()
+    }
+}
+
+impl Guess for LinearGuess<'_> {
+    fn guess(&self, responses: ArrayView2<f32>, population: &Population) -> Result<Array3<f32>> {
+        let mut decoders = self.decoders.borrow_mut();
+        let decoder = decoders.decoder_of(self.index, self.trial)?;
+        match population.mask() {
+            Some(kept) => Ok(decoder.of_neurons(kept)?.decode(responses)),
+            None => Ok(decoder.decode(responses)),
         }
     }
 }

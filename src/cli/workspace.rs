@@ -1,5 +1,6 @@
 //! An experiment with its recordings open: what the commands that work on them share.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use ndarray::Array2;
 use serde_json::Value;
 
 use super::chosen::Chosen;
+use super::linear::{LinearDecoders, LinearGuess};
 use super::session::Session;
 use super::split::FoldedMice;
 use crate::atomic;
@@ -15,9 +17,10 @@ use crate::data::input::{Geometry, Padding};
 use crate::data::{Mouse, TrialId};
 use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
+use crate::event::Observer;
 use crate::experiment::{Experiment, TrialChoice};
 use crate::model::{ModelConfig, Runtime};
-use crate::reconstruct::{Condition, TrialPlan};
+use crate::reconstruct::Start;
 use crate::run_folder::RunFolder;
 use crate::stop::Stop;
 use crate::train::SplitMouse;
@@ -199,12 +202,17 @@ impl Workspace {
         let models = members.iter().map(|&member| self.folder.model(member));
         let models = models.map(hash).collect::<Result<Vec<_>>>()?;
         let split = &self.mice[index];
+        let experiment = &self.experiment;
+        // What the first movie comes from, if it is not grey.
+        let decoded = (experiment.reconstruction.start == Start::Decoder)
+            .then(|| serde_json::json!([experiment.decode, experiment.data.folds, experiment.data.fold_by]));
         Ok(serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "reconstruction": self.experiment.reconstruction,
-            "clip": self.experiment.clip,
-            "input_size": self.experiment.input_size,
-            "seed": self.experiment.seed,
+            "reconstruction": experiment.reconstruction,
+            "start": decoded,
+            "clip": experiment.clip,
+            "input_size": experiment.input_size,
+            "seed": experiment.seed,
             "members": models,
             "mask": hash(self.folder.mask(&split.mouse.id))?,
             "recording": split.fingerprint,
@@ -215,7 +223,13 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Error::Interrupted`] when `stop` is asked to; whatever reading and `work` return.
-    pub fn for_each_chosen(&self, stop: &Stop, mut work: impl FnMut(Chosen<'_>) -> Result<()>) -> Result<()> {
+    pub fn for_each_chosen(
+        &self,
+        observer: &dyn Observer,
+        stop: &Stop,
+        mut work: impl FnMut(Chosen<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let decoders = RefCell::new(LinearDecoders::new(self, observer, stop));
         for (index, split) in self.mice.iter().enumerate() {
             let mask = self.mask(index)?;
             let members = |&id: &TrialId| Ok((id, self.members_for(index, id)?));
@@ -229,23 +243,20 @@ impl Workspace {
                 }
                 let (members, facts) = facts.get_key_value(&members).expect("was just put there");
                 let trial = split.mouse.read_trial(id)?;
-                work(Chosen { workspace: self, index, members, trial: &trial, mask: &mask, facts, stop })?;
+                let guess = &LinearGuess { decoders: &decoders, index, trial: id };
+                work(Chosen {
+                    workspace: self,
+                    index,
+                    members,
+                    trial: &trial,
+                    mask: &mask,
+                    facts,
+                    guess,
+                    stop,
+                })?;
             }
         }
         Ok(())
-    }
-
-    /// Runs `work` with the plan of every chosen trial.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] when `stop` is asked to; whatever reading and `work` return.
-    pub fn for_each_trial(
-        &self,
-        condition: Condition,
-        stop: &Stop,
-        mut work: impl FnMut(TrialPlan<'_>) -> Result<()>,
-    ) -> Result<()> {
-        self.for_each_chosen(stop, |chosen| work(chosen.plan(condition, &chosen.settings(condition, None))?))
     }
 }
 

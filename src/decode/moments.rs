@@ -93,6 +93,22 @@ impl Moments {
         }
     }
 
+    /// Keeps some features, in ascending order.
+    pub fn select(&self, features: &[usize]) -> Self {
+        // Only the lower triangle is true, and order is kept, so that it stays the lower one.
+        let xx = Array2::from_shape_fn((features.len(), features.len()), |(row, column)| {
+            if column <= row { self.xx[[features[row], features[column]]] } else { 0.0 }
+        });
+        Self {
+            count: self.count,
+            x: self.x.select(Axis(0), features),
+            y: self.y.clone(),
+            xx,
+            xy: self.xy.select(Axis(0), features),
+            yy: self.yy.clone(),
+        }
+    }
+
     /// Fits the map from features to pixels, every feature at the standard deviation that it has in these samples,
     /// at a penalty of `strength` times the number of samples: the mean square of such features.
     ///

@@ -17,6 +17,8 @@ const PARTS: usize = 3;
 #[derive(Debug, Clone)]
 pub struct MovieDecoder {
     ridge: Ridge,
+    /// Of all training frames, for decoders of fewer neurons.
+    moments: Moments,
     windows: Vec<Range<usize>>,
     frame_size: [usize; 2],
     /// The strength of the penalty that was chosen.
@@ -67,7 +69,32 @@ impl MovieDecoder {
             Error::Failed("linear decoder: there is no trial to train on; choose other folds or tiers".into())
         })?;
         let (strength, all) = choose(&parts, &config.strengths)?;
-        Ok(Self { ridge: all.fit(strength)?, windows, frame_size, strength, frames: all.count() })
+        let (ridge, frames) = (all.fit(strength)?, all.count());
+        Ok(Self { ridge, moments: all, windows, frame_size, strength, frames })
+    }
+
+    /// Fits a decoder of the same penalty that reads no neurons but those that are kept.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when none is kept.
+    ///
+    /// # Panics
+    /// When `kept` is not as long as there are neurons.
+    pub fn of_neurons(&self, kept: &[bool]) -> Result<Self> {
+        let features = self.ridge.weights.nrows();
+        assert_eq!(kept.len() * self.windows.len(), features, "a choice for each neuron");
+        let own: Vec<usize> = (0..features).filter(|feature| kept[feature % kept.len()]).collect();
+        if own.is_empty() {
+            return Err(Error::Failed("linear decoder: there is no neuron to decode from".into()));
+        }
+        let moments = self.moments.select(&own);
+        let fitted = moments.fit(self.strength)?;
+        let mut weights = Array2::zeros(self.ridge.weights.raw_dim());
+        for (&feature, fitted) in own.iter().zip(fitted.weights.outer_iter()) {
+            weights.row_mut(feature).assign(&fitted);
+        }
+        let ridge = Ridge { intercept: fitted.intercept, weights };
+        Ok(Self { ridge, ..self.clone() })
     }
 
     /// Decodes the movie that responses, `[neuron, frame]`, were to: `[frame, height, width]`, 0..255.
@@ -201,6 +228,22 @@ mod tests {
         }
         let off = &decoder.ridge.weights - &all.fit(0.5).unwrap().weights;
         assert!(off.iter().all(|off| off.abs() < 1e-9)); // order of f64 sums
+    }
+
+    #[test]
+    fn neurons_that_are_not_kept_are_not_read_and_the_others_are_fitted_without_them() {
+        let one = DecodeConfig { strengths: vec![0.5], ..config() };
+        let mut trials = trials(6, 500.0);
+        let kept: Vec<bool> = (0..40).map(|neuron| neuron % 3 == 0).collect();
+        let some =
+            MovieDecoder::train(trials.iter().cloned().map(Ok), &one).unwrap().of_neurons(&kept).unwrap();
+        let responses = trials[0].1.responses.clone();
+        let own: Vec<usize> = (0..40).filter(|&neuron| kept[neuron]).collect();
+        trials.iter_mut().for_each(|(_, trial)| trial.responses = trial.responses.select(Axis(0), &own));
+        let alone = MovieDecoder::train(trials.into_iter().map(Ok), &one).unwrap();
+        let off = some.decode(responses.view()) - alone.decode(responses.select(Axis(0), &own).view());
+        assert!(off.iter().all(|off| off.abs() < 1e-3)); // grey levels in f32, f64 sums in another order
+        assert!(some.of_neurons(&[false; 40]).is_err());
     }
 
     #[test]

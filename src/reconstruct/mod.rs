@@ -21,4 +21,4 @@ pub use optimizer::{Reconstructor, StepStats};
 pub use population::Population;
 pub use result::Reconstruction;
 pub use snapshot::Snapshots;
-pub use trial::TrialPlan;
+pub use trial::{Guess, TrialPlan};

@@ -1,11 +1,12 @@
 //! Reconstructs one trial with the whole ensemble, from responses to the file of the result.
 
+use std::fmt;
 use std::path::Path;
 
-use ndarray::{Array2, Array3, ArrayView3, Axis, concatenate, s};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, concatenate, s};
 
 use super::condition::{self, Condition};
-use super::config::{Combine, ReconstructionConfig};
+use super::config::{Combine, ReconstructionConfig, Start};
 use super::gradient::Problem;
 use super::optimizer::Reconstructor;
 use super::population::Population;
@@ -19,6 +20,19 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::model::Encoder;
 use crate::stop::Stop;
+
+/// Guesses a movie from responses alone, for a reconstruction to start from.
+pub trait Guess: fmt::Debug {
+    /// Guesses the movie of a trial from the responses of a population, without having seen that movie or one like it.
+    ///
+    /// # Shapes
+    /// - `responses`: `[neuron, frame]`, of all recorded neurons
+    /// - output: `[frame, height, width]` of the movie
+    ///
+    /// # Errors
+    /// When there is nothing to learn from.
+    fn guess(&self, responses: ArrayView2<f32>, population: &Population) -> Result<Array3<f32>>;
+}
 
 /// One trial to reconstruct.
 #[derive(Debug)]
@@ -40,6 +54,8 @@ pub struct TrialPlan<'a> {
     pub clip: ClipConfig,
     /// How to reconstruct.
     pub config: &'a ReconstructionConfig,
+    /// What gives the first movie where the settings ask for more than grey.
+    pub guess: &'a dyn Guess,
     /// From what.
     pub condition: Condition,
     /// Which neurons' responses are to be matched.
@@ -60,7 +76,7 @@ pub struct TrialPlan<'a> {
 pub fn movie_names(combine: Combine, members: &[usize]) -> Vec<String> {
     match combine {
         Combine::Movies => members.iter().map(|member| format!("member_{member}")).collect(),
-        Combine::Gradients => vec!["members".into()],
+        Combine::Gradients | Combine::Turns => vec!["members".into()],
     }
 }
 
@@ -93,7 +109,7 @@ impl TrialPlan<'_> {
                 let members = self.members.iter().map(|&index| vec![&ensemble.members[index]]);
                 names.into_iter().zip(members).collect()
             }
-            Combine::Gradients => {
+            Combine::Gradients | Combine::Turns => {
                 let members: Vec<&Encoder> = self.members.iter().map(|&m| &ensemble.members[m]).collect();
                 names.into_iter().map(|name| (name, members.clone())).collect()
             }
@@ -162,6 +178,18 @@ impl TrialPlan<'_> {
         })
     }
 
+    /// The movie to start from, `[frame, height, width]` of the encoder's input, if it is not grey.
+    fn start(&self, problem: &Problem) -> Result<Option<Array3<f32>>> {
+        if self.config.start == Start::Grey {
+            return Ok(None);
+        }
+        let guess = self.guess.guess(problem.responses.view(), &self.population)?;
+        let [height, width] = self.geometry.input();
+        let mut movie = Array3::from_elem((guess.dim().0, height, width), self.config.initial_grey);
+        movie.slice_mut(s![.., self.geometry.rows(), self.geometry.columns()]).assign(&guess);
+        Ok(Some(movie))
+    }
+
     /// Makes one movie, or takes the one that an earlier run made.
     fn member(
         &self,
@@ -181,7 +209,11 @@ impl TrialPlan<'_> {
             let problem = "its arrays are not those of this trial; delete it and run again";
             return if fits { Ok(found) } else { Err(Error::invalid(path, problem)) };
         }
+        let start = self.start(&problem)?;
         let mut reconstructor = Reconstructor::new(members, problem, self.config, self.free_pixels());
+        if let Some(start) = start {
+            reconstructor = reconstructor.starting_from(&start);
+        }
         let steps = self.config.iterations as u64;
         observer.emit(Event::Started { task: task.to_string(), steps, unit: "iterations" });
         let mut losses = Vec::with_capacity(self.config.iterations);

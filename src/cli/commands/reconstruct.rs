@@ -82,7 +82,7 @@ pub fn reconstruct(
     run: &Run,
 ) -> Result<()> {
     let mut shown_once = Vec::new();
-    workspace.for_each_chosen(&run.stop, |chosen| {
+    workspace.for_each_chosen(&run.observer, &run.stop, |chosen| {
         if condition != Condition::Averaged {
             return one(&chosen, ensemble, condition, None, run);
         }

@@ -200,7 +200,7 @@ impl Study<'_> {
             trials.map(|(trials, channels)| trials.len() * channels.len()).sum::<usize>() * draws.len();
         self.run.observer.emit(Event::Started { task: task(), steps: steps as u64, unit: "reconstructions" });
         let mut rows = Vec::new();
-        self.workspace.for_each_chosen(&self.run.stop, |chosen| {
+        self.workspace.for_each_chosen(&self.run.observer, &self.run.stop, |chosen| {
             let before = score(&recorded(&chosen, self.ensemble, self.run)?);
             for &channel in &self.channels[chosen.index] {
                 for &(alteration, draw) in &draws {

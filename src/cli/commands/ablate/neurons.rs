@@ -66,7 +66,7 @@ fn ablate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<Vec<N
     let values = values.collect::<Result<Vec<_>>>()?;
     run.observer.emit(Event::Started { task: TASK.into(), steps: steps as u64, unit: "reconstructions" });
     let mut rows = Vec::new();
-    workspace.for_each_chosen(&run.stop, |chosen| {
+    workspace.for_each_chosen(&run.observer, &run.stop, |chosen| {
         let (mouse, trial) = (chosen.mouse(), chosen.trial);
         for condition in conditions(config, &mouse.id, mouse.neurons)? {
             let by = condition.by;
