@@ -9,11 +9,15 @@ use super::schema;
 use crate::error::{Error, Result, one_line};
 
 /// The presets that come with v1reel, by name.
-pub const PRESETS: [(&str, &str); 3] = [
+pub const PRESETS: [(&str, &str); 4] = [
+    ("v1reel", include_str!("../../models/v1reel.toml")),
     ("paper", include_str!("../../models/paper.toml")),
     ("small", include_str!("../../models/small.toml")),
     ("demo", include_str!("../../models/demo.toml")),
 ];
+
+/// The preset of an experiment that names none.
+pub const DEFAULT_PRESET: &str = "v1reel";
 
 /// Settings from one place, of known keys and types.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,13 +125,14 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// Puts the chosen preset at the bottom, and the preset of `[reconstruction]` under the layer that
+    /// Puts the chosen preset at the bottom, [`DEFAULT_PRESET`] where none is chosen, and the preset of `[reconstruction]` under the layer that
     /// names it.
     pub(super) fn new(layers: Vec<Layer>) -> Result<Self> {
         check_trial_choice(&layers)?;
         let mut all = Vec::new();
-        if let Some(layer) = layers.iter().rev().find(|layer| layer.get("preset").is_some()) {
-            all.extend(layer.preset_named_at("preset")?);
+        match layers.iter().rev().find(|layer| layer.get("preset").is_some()) {
+            Some(layer) => all.extend(layer.preset_named_at("preset")?),
+            None => all.push(Layer::preset(DEFAULT_PRESET)?),
         }
         for layer in layers {
             if let Some(mut preset) = layer.preset_named_at("reconstruction.preset")? {

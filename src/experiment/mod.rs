@@ -1,6 +1,6 @@
 //! One experiment, resolved: which mice, which encoder, how it is trained and what is reconstructed.
 //!
-//! An experiment file is TOML. Under it lies a preset when it names one (`preset = "paper"`), over it the
+//! An experiment file is TOML. Under it lies a preset (`preset = "paper"`; `v1reel` when it names none), over it the
 //! command line (`--set train.batch_size=8`); each is checked by itself, the sum is checked for sense, and
 //! the result is written beside what it made, so that a run can be repeated from its own folder.
 //!
