@@ -5,7 +5,8 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::config::{Alteration, Channel};
+use super::config::Alteration;
+use crate::data::Channel;
 use crate::data::{Mouse, MouseId, Trial, TrialId};
 use crate::error::{Error, Result};
 use crate::seed;
@@ -13,23 +14,6 @@ use crate::seed;
 /// Training trials whose mean stands in for a channel, at most, and every how many frames they are read.
 const MEAN_TRIALS: usize = 64;
 const MEAN_FRAMES: usize = 5;
-
-impl Channel {
-    /// Lists its rows among those of behavior, then pupil center; `None` when it was not recorded.
-    ///
-    /// A recording with one row of behavior does not say whether that is the pupil or the running speed.
-    pub fn rows(self, mouse: &Mouse) -> Option<Vec<usize>> {
-        let (behavior, all) = (mouse.behavior_rows, mouse.behavior_rows + mouse.pupil_center_rows);
-        let rows: Vec<usize> = match self {
-            Self::PupilDilation if behavior == 2 => vec![0],
-            Self::Running if behavior == 2 => vec![1],
-            Self::PupilDilation | Self::Running => Vec::new(),
-            Self::PupilCenter => (behavior..all).collect(),
-            Self::All => (0..all).collect(),
-        };
-        (!rows.is_empty()).then_some(rows)
-    }
-}
 
 /// Lists the channels of `wanted` that a mouse has; those it lacks come second.
 pub fn available(wanted: &[Channel], mouse: &Mouse) -> (Vec<Channel>, Vec<Channel>) {

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::data::Channel;
+
 /// How many neurons are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -101,21 +103,6 @@ pub enum Method {
     Silence,
 }
 
-/// Which behavioral channels are altered, together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub enum Channel {
-    /// Running speed
-    Running,
-    /// Size of the pupil
-    PupilDilation,
-    /// Where the pupil is: x and y
-    PupilCenter,
-    /// All that were recorded
-    All,
-}
-
 /// What is done to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -186,7 +173,7 @@ macro_rules! named_as_typed {
         }
     )*};
 }
-named_as_typed!(Order, Method, Channel, Alteration);
+named_as_typed!(Order, Method, Alteration);
 
 #[cfg(test)]
 mod tests {

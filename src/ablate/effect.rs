@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::config::{Alteration, Channel};
+use super::config::Alteration;
+use crate::data::Channel;
 use crate::data::{MouseId, TrialId};
 use crate::metric::inference::{
     ClusterMean, PairedT, SignFlip, bonferroni, cluster_bootstrap, paired_t, sign_flip,

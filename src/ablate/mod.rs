@@ -11,4 +11,6 @@ pub mod prediction;
 pub mod summary;
 pub mod table;
 
-pub use config::{AblationConfig, Alteration, Channel, Keep, Method, Order};
+pub use config::{AblationConfig, Alteration, Keep, Method, Order};
+
+pub use crate::data::Channel;

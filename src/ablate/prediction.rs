@@ -1,7 +1,8 @@
 //! What altered behavior costs the prediction of responses, neuron by neuron.
 
-use super::config::{AblationConfig, Alteration, Channel};
+use super::config::{AblationConfig, Alteration};
 use super::effect::{Change, Pairs};
+use crate::data::Channel;
 use crate::data::{MouseId, Trial};
 use crate::error::Result;
 use crate::metric::moments::PairedMoments;

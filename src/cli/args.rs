@@ -86,6 +86,9 @@ pub enum Command {
     /// Make a page to look at: movies beside what the mouse watched, playing in step with its behavior and its
     /// neurons, and all scores beside their controls; of one run, or of several to compare
     Report(ReportArgs),
+    /// Hold two runs against each other: the same trials and neurons, paired, with statistics within each mouse and
+    /// over mice
+    Compare(CompareArgs),
     /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
     Demo(DemoArgs),
 }
@@ -288,6 +291,25 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub no_linear_decoder: bool,
     /// Print one line of JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Compared are the trials that both runs scored (v1reel evaluate) and the neurons that both ensembles \
+    predicted (v1reel validate): another preset, fewer members, an encoder trained without a channel (data.without).\n\n\
+    Example: v1reel compare runs/first runs/without-running"
+)]
+pub struct CompareArgs {
+    /// Folder of one run
+    #[arg(value_name = "FIRST")]
+    pub first: PathBuf,
+    /// Folder of the other; differences are SECOND minus FIRST
+    #[arg(value_name = "SECOND")]
+    pub second: PathBuf,
+    /// Print one line of JSON instead of tables
     #[arg(long)]
     pub json: bool,
 }

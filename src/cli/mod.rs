@@ -9,6 +9,7 @@ pub mod event_log;
 mod leaks;
 mod linear;
 mod machine;
+pub mod numbers;
 pub mod nwb_args;
 pub mod output;
 pub mod progress;
@@ -72,6 +73,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(args) => commands::evaluate::run(&args, &session),
         Command::Ablate(args) => commands::ablate::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
+        Command::Compare(args) => commands::compare::run(&args),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }

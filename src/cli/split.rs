@@ -172,7 +172,11 @@ impl FoldedMice {
                 mouse.id
             )));
         }
-        let (mouse, fingerprint) = (mouse.clone(), self.fingerprints[index].clone());
+        let (mouse, mut fingerprint) = (mouse.clone(), self.fingerprints[index].clone());
+        // To the encoder it is another recording.
+        for channel in &data.without {
+            fingerprint.push_str(&format!(" without {channel}"));
+        }
         Ok(SplitMouse { mouse, training, held_out, fingerprint })
     }
 

@@ -49,7 +49,7 @@ impl Workspace {
         let runtime = Runtime::new(experiment.device.open()?, session.memory());
         let mut opened = Vec::new();
         for path in &experiment.data.mice {
-            let mouse = Mouse::open(path)?;
+            let mouse = Mouse::open(path)?.without(&experiment.data.without)?;
             Geometry::new(mouse.frame_size, experiment.input_size, Padding::Center)?;
             opened.push(mouse);
         }

@@ -1,6 +1,7 @@
 //! Recordings: mice, trials, tiers, folds, clips and the encoder's input.
 
 pub mod batch;
+pub mod channel;
 pub mod clip;
 pub mod cutmix;
 pub mod fold;
@@ -12,6 +13,7 @@ pub mod trial;
 pub mod verify;
 
 pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};
+pub use channel::Channel;
 pub use clip::{Clip, ClipConfig, ClipSampler};
 pub use fold::{FoldBy, FoldPolicy, Folds};
 pub use input::{Geometry, Padding};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
+use super::channel::Channel;
 use super::format::{hdf5, npy_tree};
 use super::trial::{Tier, Trial, TrialBuffer, TrialId};
 use crate::error::{Error, Result};
@@ -58,6 +59,8 @@ pub struct Mouse {
     pub behavior_rows: usize,
     /// Rows of `pupil_center` (x, y); 0 when there is no such folder.
     pub pupil_center_rows: usize,
+    /// Rows, among those of behavior and then pupil center, that are read as 0 in every frame.
+    pub(crate) blank_rows: Vec<usize>,
     /// By ascending trial id.
     pub trials: Vec<TrialSummary>,
     /// One a neuron, when recorded.
@@ -109,9 +112,45 @@ impl Mouse {
     /// is not a number, some row ends later than the rest, or its responses are withheld.
     pub fn read_trial(&self, id: TrialId) -> Result<Trial> {
         let summary = self.trial(id)?;
-        match &self.storage {
+        let mut trial = match &self.storage {
             Storage::NpyTree => npy_tree::read_trial(self, summary),
             Storage::Hdf5(store) => store.read_trial(summary),
+        }?;
+        self.blank(&mut trial);
+        Ok(trial)
+    }
+
+    /// The same mouse as if some channels had never been recorded: they are 0 in every frame, for training, prediction
+    /// and reconstruction alike.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when it has no such channel.
+    pub fn without(mut self, channels: &[Channel]) -> Result<Self> {
+        for &channel in channels {
+            let rows = channel.rows(&self).ok_or_else(|| {
+                let known = [Channel::Running, Channel::PupilDilation, Channel::PupilCenter];
+                let known: Vec<String> = known
+                    .into_iter()
+                    .filter(|known| known.rows(&self).is_some())
+                    .map(|known| known.to_string())
+                    .collect();
+                Error::usage(format!(
+                    "mouse {}: its recording has no {channel} to leave out (data.without); it has {}",
+                    self.id,
+                    if known.is_empty() { "no channel of that kind".into() } else { known.join(", ") }
+                ))
+            })?;
+            self.blank_rows.extend(rows);
+        }
+        Ok(self)
+    }
+
+    fn blank(&self, trial: &mut Trial) {
+        for &row in &self.blank_rows {
+            match row.checked_sub(trial.behavior.nrows()) {
+                None => trial.behavior.row_mut(row).fill(0.0),
+                Some(row) => trial.pupil_center.row_mut(row).fill(0.0),
+            }
         }
     }
 
@@ -136,7 +175,9 @@ impl Mouse {
         match &self.storage {
             Storage::NpyTree => npy_tree::read_frames(self, summary, &frames, buffer),
             Storage::Hdf5(store) => store.read_frames(summary, &frames, buffer),
-        }
+        }?;
+        self.blank(&mut buffer.trial);
+        Ok(())
     }
 
     /// Reads the movie of a trial: `[frame, height, width]`. It is there also when the responses are

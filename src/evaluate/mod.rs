@@ -1,5 +1,6 @@
 //! Scores saved reconstructions, each beside its controls, and the encoders behind them.
 
+pub mod comparison;
 pub mod controls;
 pub mod course;
 pub mod response_table;

@@ -17,7 +17,7 @@ pub use layer::{Layer, PRESETS};
 pub use raw::{EnsembleConfig, InputConfig, RawData, RawExperiment};
 
 use crate::ablate::AblationConfig;
-use crate::data::{ClipConfig, FoldBy, FoldPolicy, Tier, TrialId};
+use crate::data::{Channel, ClipConfig, FoldBy, FoldPolicy, Tier, TrialId};
 use crate::decode::DecodeConfig;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result, one_line};
@@ -53,6 +53,8 @@ pub struct DataSettings {
     pub trials: TrialChoice,
     /// Tiers that may be trained on; all when `None`.
     pub train_tiers: Option<Vec<Tier>>,
+    /// Behavioral channels that are read as 0 in every frame.
+    pub without: Vec<Channel>,
 }
 
 /// An experiment whose settings make sense together. Whether the recordings agree is seen when they are
@@ -172,6 +174,7 @@ impl From<&Experiment> for RawExperiment {
                     .train_tiers
                     .as_ref()
                     .map(|tiers| tiers.iter().map(|tier| tier.0.clone()).collect()),
+                without: data.without.clone(),
             },
             clip: experiment.clip,
             input: InputConfig { height, width },

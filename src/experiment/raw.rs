@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ablate::AblationConfig;
-use crate::data::{ClipConfig, FoldBy, FoldPolicy};
+use crate::data::{Channel, ClipConfig, FoldBy, FoldPolicy};
 use crate::decode::DecodeConfig;
 use crate::model::ModelConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
@@ -77,6 +77,8 @@ pub struct RawData {
     /// Tiers that may be trained on; all when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_tiers: Option<Vec<String>>,
+    /// Behavioral channels that are read as 0 in every frame, as if they had never been recorded.
+    pub without: Vec<Channel>,
 }
 
 impl Default for RawData {
@@ -90,6 +92,7 @@ impl Default for RawData {
             trials: None,
             trial_count: None,
             train_tiers: None,
+            without: Vec::new(),
         }
     }
 }
@@ -145,6 +148,7 @@ impl RawExperiment {
                 trials: Some(vec![0]),
                 trial_count: Some(1),
                 train_tiers: Some(vec![text()]),
+                without: vec![Channel::Running],
             },
             clip: ClipConfig::default(),
             input: InputConfig::default(),

@@ -130,6 +130,7 @@ fn validate_data(data: RawData) -> Checked<DataSettings> {
         frame_rate_hz: data.frame_rate_hz,
         trials: trial_choice(data.trials, data.trial_count)?,
         train_tiers: data.train_tiers.map(|tiers| tiers.into_iter().map(Tier).collect()),
+        without: data.without,
     })
 }
 

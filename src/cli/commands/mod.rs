@@ -2,6 +2,7 @@
 
 pub mod ablate;
 pub mod causality;
+pub mod compare;
 pub mod convert;
 pub mod demo;
 pub mod evaluate;

@@ -3,6 +3,7 @@
 use crate::ablate::Channel;
 use crate::ablate::effect::{Effect, EffectOverMice};
 use crate::ablate::summary::NeuronSummary;
+use crate::cli::numbers::{decimals, interval, number, probability, small_interval};
 use crate::cli::output;
 use crate::cli::table::Table;
 use crate::data::MouseId;
@@ -200,39 +201,9 @@ fn whose(mouse: Option<&MouseId>) -> String {
     mouse.map_or_else(|| "mean".into(), ToString::to_string)
 }
 
-fn number(value: f64) -> String {
-    decimals(value, 3)
-}
-
-fn decimals(value: f64, digits: usize) -> String {
-    if value.is_finite() { format!("{value:.digits$}") } else { String::new() }
-}
-
-fn interval([low, high]: [f64; 2]) -> String {
-    if low.is_finite() && high.is_finite() { format!("{low:.3} to {high:.3}") } else { String::new() }
-}
-
-fn small_interval([low, high]: [f64; 2]) -> String {
-    if low.is_finite() && high.is_finite() { format!("{low:.4} to {high:.4}") } else { String::new() }
-}
-
-/// Writes a p value with two digits, however small.
-fn probability(p: f64) -> String {
-    match p {
-        _ if p.is_nan() => String::new(),
-        _ if p >= 0.001 => format!("{p:.3}"),
-        _ => format!("{p:.1e}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn probabilities_keep_two_digits_and_undefined_ones_are_empty() {
-        assert_eq!([0.0421, 1.0, 3.2e-9, f64::NAN].map(probability), ["0.042", "1.000", "3.2e-9", ""]);
-    }
 
     #[test]
     fn groups_are_shown_beside_the_channel_they_are_about() {

@@ -69,6 +69,7 @@ pub(crate) fn open(path: &Path) -> Result<Mouse> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let store = Store { path: path.to_path_buf(), plain, hdf5: opening.hdf5, frame_size, arrays };
     Ok(Mouse {
+        blank_rows: Vec::new(),
         id: MouseId(name),
         root: path.to_path_buf(),
         storage: Storage::Hdf5(Arc::new(store)),

@@ -64,6 +64,7 @@ pub(crate) fn open(root: &Path) -> Result<Mouse> {
         withheld: scan.withheld,
     });
     Ok(Mouse {
+        blank_rows: Vec::new(),
         id: mouse_id(root)?,
         root: root.to_path_buf(),
         storage: Storage::NpyTree,
