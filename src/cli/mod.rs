@@ -2,6 +2,7 @@
 
 pub mod ablate_args;
 pub mod args;
+pub mod arrays_args;
 pub mod chosen;
 pub mod commands;
 pub mod data_args;
@@ -59,6 +60,7 @@ fn run(cli: Cli) -> Result<()> {
             DataCommand::Verify(args) => commands::verify::run(&args, &session),
             DataCommand::Convert(args) => commands::convert::run(&args, &session),
             DataCommand::Import(args) => commands::nwb::run_import(&args, &session),
+            DataCommand::FromArrays(args) => commands::from_arrays::run(&args, &session),
             DataCommand::Export(args) => commands::nwb::run_export(&args, &session),
         },
         Command::Train(args) => commands::train::run(&args, &session),

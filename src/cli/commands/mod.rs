@@ -5,6 +5,7 @@ pub mod causality;
 pub mod convert;
 pub mod demo;
 pub mod evaluate;
+pub mod from_arrays;
 pub mod import;
 pub mod inspect;
 pub mod mask;
