@@ -21,6 +21,7 @@
 pub mod ablate;
 pub mod atomic;
 pub mod data;
+pub mod decode;
 pub mod device;
 pub mod ensemble;
 pub mod error;
