@@ -6,6 +6,7 @@ pub mod arrays_args;
 pub mod chosen;
 pub mod commands;
 pub mod data_args;
+pub mod decode_args;
 pub mod event_log;
 mod leaks;
 mod machine;
@@ -71,6 +72,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => commands::predict::run(&args, &session),
         Command::Reconstruct(args) => commands::reconstruct::run(&args, &session),
         Command::Evaluate(args) => commands::evaluate::run(&args, &session),
+        Command::Decode(args) => commands::decode::run(&args, &session),
         Command::Ablate(args) => commands::ablate::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
         Command::Demo(args) => commands::demo::run(&args, &session),

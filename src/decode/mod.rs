@@ -3,11 +3,13 @@
 
 pub mod cholesky;
 pub mod cross_validation;
+pub mod images;
 pub mod moments;
 pub mod ridge;
 
 pub use cholesky::Cholesky;
 pub use cross_validation::{LeftOut, leave_groups_out, predict_left_out};
+pub use images::{Decoded, DecodingScore, Fit, Images};
 pub use moments::Moments;
 pub use ridge::Ridge;
 

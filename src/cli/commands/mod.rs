@@ -3,6 +3,7 @@
 pub mod ablate;
 pub mod causality;
 pub mod convert;
+pub mod decode;
 pub mod demo;
 pub mod evaluate;
 pub mod from_arrays;
