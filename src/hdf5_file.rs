@@ -78,6 +78,11 @@ impl Hdf5File {
         Ok(Self { file, length })
     }
 
+    /// Says whether there is anything of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.file.link_exists(name)
+    }
+
     /// Reads a dataset of numbers whole.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod integration {
     mod allocation;
     mod behavior_alterations;
     mod cli;
+    mod controls;
     mod data_verify;
     mod devices;
     mod encoder_parity;

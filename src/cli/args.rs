@@ -272,7 +272,8 @@ pub struct EvaluateArgs {
     Example: v1reel report runs/first runs/second --out compared"
 )]
 pub struct ReportArgs {
-    /// Folders of runs with reconstructions
+    /// Folders of runs with reconstructions. Where several kept movies on their way (reconstruction.snapshots),
+    /// course.png compares them by quality against compute
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
     /// Folder to write to [default: RUN/report; needed for several runs]

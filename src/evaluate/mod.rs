@@ -1,6 +1,7 @@
 //! Scores saved reconstructions, each beside its controls, and the encoders behind them.
 
 pub mod controls;
+pub mod course;
 pub mod response_table;
 pub mod responses;
 pub mod scores;

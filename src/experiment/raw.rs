@@ -154,7 +154,7 @@ impl RawExperiment {
             },
             ensemble: EnsembleConfig::default(),
             mask: MaskConfig::default(),
-            reconstruction: ReconstructionConfig::default(),
+            reconstruction: ReconstructionConfig { snapshots: vec![1], ..ReconstructionConfig::default() },
             ablation: AblationConfig::default(),
         }
     }

@@ -266,7 +266,14 @@ fn check_reconstruction(reconstruction: &ReconstructionConfig, clip: &ClipConfig
     for (key, sigma) in filters.into_iter().flat_map(|(key, sigmas)| sigmas.map(|sigma| (key, sigma))) {
         within(key, sigma, 0.0..=MOST_SIGMA, "0 to 1000 on every axis")?;
     }
-    Ok(())
+    let (snapshots, last) = (&reconstruction.snapshots, reconstruction.iterations);
+    let ascend = snapshots.iter().zip(snapshots.iter().skip(1)).all(|(one, next)| one < next);
+    let exist = snapshots.iter().all(|iteration| (1..=last).contains(iteration));
+    check(ascend && exist, "reconstruction.snapshots", || {
+        format!(
+            "is {snapshots:?}, expected ascending iterations from 1 to reconstruction.iterations = {last}"
+        )
+    })
 }
 
 fn check_ablation(ablation: &AblationConfig) -> Checked {

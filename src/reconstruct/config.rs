@@ -45,6 +45,10 @@ pub struct ReconstructionConfig {
     pub skip_frames: usize,
     /// Gaussian filter of the result: frames, pixels, pixels. Zero leaves an axis as it is.
     pub filter_sigma: [f64; 3],
+    /// The movie is also kept as it stands after these iterations, ascending, to see how it comes about
+    /// (`evaluation/course.csv`). None, the default, keeps the last alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<usize>,
 }
 
 impl Default for ReconstructionConfig {
@@ -63,6 +67,7 @@ impl Default for ReconstructionConfig {
             gradient_sigma: [0.0; 3],
             skip_frames: 30,
             filter_sigma: [0.5, 0.5, 0.5],
+            snapshots: Vec::new(),
         }
     }
 }

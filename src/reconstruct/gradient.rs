@@ -39,6 +39,8 @@ pub struct MovieGradient {
     pub losses: Vec<f64>,
     /// What the encoder predicted, averaged over the windows that cover a frame: `[frame, neuron]`.
     pub predicted: Array2<f32>,
+    /// Clips whose gradient was computed: the unit of compute.
+    pub clips: usize,
 }
 
 impl Problem {
@@ -77,7 +79,7 @@ impl Problem {
             sums.add_window(clips, frames, times as f32);
         }
         let losses = starts.iter().map(|start| losses[distinct.partition_point(|s| s < start)]).collect();
-        Ok(sums.average(losses))
+        Ok(sums.average(losses, clips.len()))
     }
 
     /// Lists the recorded frames of a clip; `step` interleaved clips tile a window.
@@ -154,11 +156,11 @@ impl Sums {
         }
     }
 
-    fn average(mut self, losses: Vec<f64>) -> MovieGradient {
+    fn average(mut self, losses: Vec<f64>, clips: usize) -> MovieGradient {
         for (frame, &count) in self.count.iter().enumerate() {
             self.gradient.index_axis_mut(Axis(0), frame).mapv_inplace(|g| g / count);
             self.predicted.row_mut(frame).mapv_inplace(|p| p / count);
         }
-        MovieGradient { gradient: self.gradient, losses, predicted: self.predicted }
+        MovieGradient { gradient: self.gradient, losses, predicted: self.predicted, clips }
     }
 }

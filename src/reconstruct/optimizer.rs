@@ -21,6 +21,8 @@ pub struct StepStats {
     /// Correlation over time of the responses predicted for the movie, averaged over members, with those to
     /// match: mean over the neurons matched.
     pub response_correlation: f64,
+    /// Clips whose gradient this iteration took, summed over members.
+    pub clip_gradients: usize,
 }
 
 impl StepStats {
@@ -69,7 +71,7 @@ impl<'a> Reconstructor<'a> {
     /// When the trial is shorter than a window.
     pub fn step(&mut self) -> Result<StepStats> {
         let mut mean = Array3::<f32>::zeros(self.movie.raw_dim());
-        let mut losses = Vec::new();
+        let (mut losses, mut clip_gradients) = (Vec::new(), 0);
         let mut predicted = Array2::<f32>::zeros(self.problem.responses.t().raw_dim());
         let share = 1.0 / self.members.len() as f32;
         for member in &self.members {
@@ -77,12 +79,13 @@ impl<'a> Reconstructor<'a> {
             mean.scaled_add(share, &found.gradient);
             predicted.scaled_add(share, &found.predicted);
             losses.extend(found.losses);
+            clip_gradients += found.clips;
         }
         let recorded = self.problem.responses.view();
         let response_correlation = self.problem.population.response_correlation(predicted.t(), recorded);
         let mean = filter::gaussian_filter(mean.view(), self.gradient_sigma);
         self.update.apply(&mut self.movie, &mean, self.iteration);
-        let stats = StepStats { iteration: self.iteration, losses, response_correlation };
+        let stats = StepStats { iteration: self.iteration, losses, response_correlation, clip_gradients };
         self.iteration += 1;
         Ok(stats)
     }

@@ -8,6 +8,7 @@ use ndarray::{Array1, Array2, Array3, ArrayView, Dimension};
 use crate::atomic;
 use crate::error::{Error, Result};
 use crate::hdf5_file::{self, Hdf5File, write_text};
+use crate::reconstruct::snapshot::Snapshots;
 
 /// One member's raw movie, kept so that a killed run need not make it again.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,8 @@ pub struct MemberResult {
     pub losses: Vec<f64>,
     /// Per iteration, how the responses predicted while optimising correlate with those to match.
     pub response_correlations: Vec<f64>,
+    /// The movie as it stood after some iterations.
+    pub snapshots: Snapshots,
     /// What it was made with: equal settings give equal results.
     pub settings: String,
 }
@@ -55,6 +58,11 @@ impl MemberResult {
             write(file, "movie", self.movie.view())?;
             write(file, "losses", ArrayView::from(&self.losses))?;
             write(file, "response_correlations", ArrayView::from(&self.response_correlations))?;
+            if !self.snapshots.is_empty() {
+                write(file, "snapshots", self.snapshots.stacked().view())?;
+                write(file, "snapshot_iterations", ArrayView::from(&self.snapshots.iterations))?;
+                write(file, "snapshot_clip_gradients", ArrayView::from(&self.snapshots.clip_gradients))?;
+            }
             write_text(file, "settings", &self.settings)
         })
     }
@@ -69,6 +77,15 @@ impl MemberResult {
                 movie: file.array("movie")?,
                 losses: list(file.array("losses")?),
                 response_correlations: list(file.array("response_correlations")?),
+                snapshots: if file.has("snapshots") {
+                    Snapshots::unstacked(
+                        file.array("snapshots")?,
+                        list(file.array("snapshot_iterations")?),
+                        list(file.array("snapshot_clip_gradients")?),
+                    )?
+                } else {
+                    Snapshots::default()
+                },
                 settings: file.text("settings")?,
             })
         })
@@ -157,7 +174,7 @@ fn read_file<T>(path: &Path, take: impl FnOnce(&Hdf5File) -> Result<T, String>) 
     })
 }
 
-fn list(values: Array1<f64>) -> Vec<f64> {
+fn list<T>(values: Array1<T>) -> Vec<T> {
     values.into_raw_vec_and_offset().0
 }
 

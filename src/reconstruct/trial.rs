@@ -11,6 +11,7 @@ use super::optimizer::Reconstructor;
 use super::population::Population;
 use super::postprocess;
 use super::result::{MemberResult, Reconstruction};
+use super::snapshot::Recorder;
 use crate::data::input::Geometry;
 use crate::data::{ClipConfig, MouseId, Trial};
 use crate::ensemble::Ensemble;
@@ -75,6 +76,19 @@ pub struct TrialPlan<'a> {
     pub stop: &'a Stop,
 }
 
+/// Names the raw movies that a trial's reconstruction averages: one of each member, or one of all.
+pub fn movie_names(combine: Combine, members: &[usize]) -> Vec<String> {
+    match combine {
+        Combine::Movies => members.iter().map(|member| format!("member_{member}")).collect(),
+        Combine::Gradients => vec!["members".into()],
+    }
+}
+
+/// Names the file of a raw movie in the folder of its trial.
+pub fn file_name(movie: &str) -> String {
+    format!("{movie}.h5")
+}
+
 impl TrialPlan<'_> {
     /// Reconstructs into `folder` (`member_<k>.h5`, `ensemble.h5`) what is not there yet.
     ///
@@ -93,18 +107,20 @@ impl TrialPlan<'_> {
             return self.same_settings(&path, &found.settings).map(|()| found);
         }
         let problem = self.problem();
+        let names = movie_names(self.config.combine, self.members);
         let passes: Vec<(String, Vec<&Encoder>)> = match self.config.combine {
             Combine::Movies => {
-                let name = |index: usize| format!("member_{index}");
-                self.members.iter().map(|&index| (name(index), vec![&ensemble.members[index]])).collect()
+                let members = self.members.iter().map(|&index| vec![&ensemble.members[index]]);
+                names.into_iter().zip(members).collect()
             }
             Combine::Gradients => {
-                vec![("members".to_string(), self.members.iter().map(|&m| &ensemble.members[m]).collect())]
+                let members: Vec<&Encoder> = self.members.iter().map(|&m| &ensemble.members[m]).collect();
+                names.into_iter().map(|name| (name, members.clone())).collect()
             }
         };
         let mut results = Vec::new();
         for (name, members) in passes {
-            let path = folder.join(format!("{name}.h5"));
+            let path = folder.join(file_name(&name));
             let task = format!("{} {} trial {} {name}", self.label, self.mouse, self.trial.id);
             results.push(self.member(&path, members, problem.clone(), &task, observer)?);
         }
@@ -159,7 +175,8 @@ impl TrialPlan<'_> {
             self.same_settings(path, &found.settings)?;
             let (height, width) = self.transparency.dim();
             let fits = found.movie.dim() == (self.trial.frames(), height, width)
-                && found.losses.len() == self.config.iterations;
+                && found.losses.len() == self.config.iterations
+                && found.snapshots.are_of(&self.config.snapshots, found.movie.dim());
             let problem = "its arrays are not those of this trial; delete it and run again";
             return if fits { Ok(found) } else { Err(Error::invalid(path, problem)) };
         }
@@ -168,6 +185,7 @@ impl TrialPlan<'_> {
         observer.emit(Event::Started { task: task.to_string(), steps, unit: "iterations" });
         let mut losses = Vec::with_capacity(self.config.iterations);
         let mut response_correlations = Vec::with_capacity(self.config.iterations);
+        let mut course = Recorder::new(&self.config.snapshots);
         for step in 1..=steps {
             self.stop.check()?;
             let stats = reconstructor.step()?;
@@ -179,11 +197,12 @@ impl TrialPlan<'_> {
             }
             losses.push(loss);
             response_correlations.push(stats.response_correlation);
+            course.note(&stats, reconstructor.movie());
             observer.emit(Event::Progress { task: task.to_string(), step, loss: Some(loss) });
         }
         let movie = reconstructor.movie().clone();
-        let result =
-            MemberResult { movie, losses, response_correlations, settings: self.settings.to_string() };
+        let (snapshots, settings) = (course.snapshots, self.settings.to_string());
+        let result = MemberResult { movie, losses, response_correlations, snapshots, settings };
         result.write(path)?;
         observer.emit(Event::Finished { task: task.to_string() });
         Ok(result)

@@ -4,6 +4,7 @@
 //! a cluster node without one; everything is written whole or not at all.
 
 pub mod ablation_plot;
+pub mod course_plot;
 mod h264;
 pub mod mask_picture;
 pub mod mouse_picture;

@@ -67,6 +67,38 @@ pub struct Panel {
     pub lines: Vec<Line>,
 }
 
+/// How x is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XScale {
+    /// Equal differences are equally far apart.
+    Linear,
+    /// Equal factors are.
+    Log,
+}
+
+impl XScale {
+    /// Where a value stands on the axis.
+    fn place(self, x: f64) -> f64 {
+        match self {
+            Self::Linear => x,
+            Self::Log => x.log10(),
+        }
+    }
+
+    /// What is written at a place of an axis that spans `span`.
+    fn tick(self, place: f64, span: f64) -> String {
+        match self {
+            Self::Linear => tick(place, span),
+            Self::Log => {
+                let value = 10f64.powf(place);
+                // Two digits tell ticks apart that differ by a fifth of a decade.
+                let unit = 10f64.powf(value.log10().floor() - 1.0);
+                tick((value / unit).round() * unit, value)
+            }
+        }
+    }
+}
+
 /// Writes a PNG with the panels one above the other; all have the same range of x.
 ///
 /// # Errors
@@ -85,6 +117,19 @@ pub fn write_plot_with_spreads(path: &Path, title: &str, panels: &[(Panel, Vec<S
     write_png(path, &draw_plot(title, panels)?.into())
 }
 
+/// Writes panels with bands and measured points, x as `scale` lays it out.
+///
+/// # Errors
+/// See [`write_plot`].
+pub fn write_plot_scaled(
+    path: &Path,
+    title: &str,
+    panels: &[(Panel, Vec<Spread>)],
+    scale: XScale,
+) -> Result<()> {
+    write_png(path, &draw_plot_scaled(title, panels, PANEL.1, scale)?.into())
+}
+
 fn draw_plot(title: &str, panels: &[(Panel, Vec<Spread>)]) -> Result<RgbImage> {
     draw_plot_of(title, panels, PANEL.1)
 }
@@ -98,6 +143,17 @@ pub(super) fn draw_plot_of(
     panels: &[(Panel, Vec<Spread>)],
     panel_height: u32,
 ) -> Result<RgbImage> {
+    draw_plot_scaled(title, panels, panel_height, XScale::Linear)
+}
+
+fn draw_plot_scaled(
+    title: &str,
+    panels: &[(Panel, Vec<Spread>)],
+    panel_height: u32,
+    scale: XScale,
+) -> Result<RgbImage> {
+    let panels: Vec<(Panel, Vec<Spread>)> = panels.iter().map(|panel| placed(panel, scale)).collect();
+    let panels = panels.as_slice();
     let measured = panels.iter().any(|(_, spreads)| !spreads.is_empty());
     let all = panels.iter().flat_map(|(panel, spreads)| points(panel, spreads));
     // Marks at the ends keep off the frame.
@@ -113,11 +169,23 @@ pub(super) fn draw_plot_of(
         let style = TextStyle::from((FAMILY, TITLE_SIZE)).pos(Pos::new(HPos::Center, VPos::Center));
         above.draw_text(title, &style, (PANEL.0 as i32 / 2, TITLE_HEIGHT as i32 / 2 + 4)).map_err(failed)?;
         for ((panel, spreads), area) in panels.iter().zip(below.split_evenly((panels.len(), 1))) {
-            draw_panel(&area, panel, spreads, x_range).map_err(failed)?;
+            draw_panel(&area, panel, spreads, x_range, scale).map_err(failed)?;
         }
         page.present().map_err(failed)?;
     }
     Ok(picture)
+}
+
+/// Puts a panel's points where they stand on the axis of x.
+fn placed((panel, spreads): &(Panel, Vec<Spread>), scale: XScale) -> (Panel, Vec<Spread>) {
+    let (mut panel, mut spreads) = (panel.clone(), spreads.clone());
+    let xs = panel.lines.iter_mut().flat_map(|line| line.points.iter_mut().map(|point| &mut point.0));
+    xs.for_each(|x| *x = scale.place(*x));
+    for spread in &mut spreads {
+        spread.band.iter_mut().for_each(|point| point.0 = scale.place(point.0));
+        spread.marks.iter_mut().for_each(|mark| mark.at.0 = scale.place(mark.at.0));
+    }
+    (panel, spreads)
 }
 
 fn draw_panel(
@@ -125,6 +193,7 @@ fn draw_panel(
     panel: &Panel,
     spreads: &[Spread],
     (x_min, x_max): (f64, f64),
+    scale: XScale,
 ) -> Result<(), DrawingError> {
     let shown = points(panel, spreads);
     let (y_min, y_max) = range(shown.iter().map(|p| p.1), 0.05).unwrap_or((0.0, 1.0));
@@ -140,7 +209,7 @@ fn draw_panel(
         .bold_line_style(BLACK.mix(0.12))
         .x_labels(8)
         .y_labels(6)
-        .x_label_formatter(&|x| tick(*x, x_max - x_min))
+        .x_label_formatter(&|x| scale.tick(*x, x_max - x_min))
         .y_label_formatter(&|y| tick(*y, y_max - y_min))
         .x_desc(panel.x_label.as_str())
         .y_desc(panel.y_label.as_str())
@@ -326,6 +395,20 @@ mod tests {
     }
 
     #[test]
+    fn on_a_logarithmic_axis_equal_factors_are_equally_far_apart() {
+        let spread = Spread {
+            line: 0,
+            band: vec![(10.0, 0.0, 1.0)],
+            marks: vec![crate::report::spread::Mark { at: (1000.0, 0.5), interval: None }],
+        };
+        let original = (panel(vec![(1.0, 3.0), (100.0, 4.0), (0.0, 5.0)]), vec![spread]);
+        let (panel, spreads) = placed(&original, XScale::Log);
+        assert_eq!(panel.lines[0].points, [(0.0, 3.0), (2.0, 4.0), (f64::NEG_INFINITY, 5.0)]);
+        assert_eq!((spreads[0].band[0].0, spreads[0].marks[0].at), (1.0, (3.0, 0.5)));
+        assert_eq!(placed(&original, XScale::Linear), original);
+    }
+
+    #[test]
     fn ticks_have_the_digits_they_need() {
         assert_eq!(tick(0.25, 1.0), "0.25");
         assert_eq!(tick(0.5, 1.0), "0.5");
@@ -333,5 +416,7 @@ mod tests {
         assert_eq!(tick(3000.0, 9000.0), "3000");
         assert_eq!(tick(2e9, 9e9), "2.00e9");
         assert_eq!(tick(-1e-17, 1.0), "0");
+        let log = [1.0, 2.5, 3.0, 4.2].map(|place| XScale::Log.tick(place, 3.0));
+        assert_eq!(log, ["10", "320", "1000", "16000"]);
     }
 }

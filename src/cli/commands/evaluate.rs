@@ -5,11 +5,16 @@ use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::workspace::Workspace;
+use crate::data::TrialId;
 use crate::error::{Error, Result};
 use crate::evaluate::controls::mean_movie;
+use crate::evaluate::course::{CoursePoint, course, write_course};
 use crate::evaluate::table::{COLUMNS, TrialScore, mean, write_csv};
 use crate::evaluate::{Controls, Scores};
+use crate::reconstruct::result::MemberResult;
+use crate::reconstruct::trial::{file_name, movie_names};
 use crate::reconstruct::{Condition, Reconstruction};
+use crate::report::course_plot::write_course_plot;
 
 /// Scores what was reconstructed.
 ///
@@ -32,7 +37,7 @@ pub fn run(args: &EvaluateArgs, session: &Session) -> Result<()> {
 /// # Errors
 /// When a trial was not reconstructed or a file can't be read or written.
 pub fn evaluate(workspace: &Workspace) -> Result<Vec<TrialScore>> {
-    let mut rows = Vec::new();
+    let (mut rows, mut points) = (Vec::new(), Vec::new());
     for (index, split) in workspace.mice.iter().enumerate() {
         let mouse = &split.mouse;
         let mean_movie = mean_movie(mouse, &split.training)?;
@@ -54,6 +59,7 @@ pub fn evaluate(workspace: &Workspace) -> Result<Vec<TrialScore>> {
                 .take(OTHER_TRIALS)
                 .map(|&other| mouse.read_movie(other))
                 .collect::<Result<Vec<_>>>()?;
+            points.extend(snapshots(workspace, index, trial, &result)?);
             rows.push(TrialScore {
                 mouse: mouse.id.clone(),
                 trial,
@@ -64,7 +70,35 @@ pub fn evaluate(workspace: &Workspace) -> Result<Vec<TrialScore>> {
         }
     }
     write_csv(&workspace.folder.evaluation().join("trials.csv"), &rows)?;
+    if !points.is_empty() {
+        let path = workspace.folder.evaluation().join("course.csv");
+        write_course(&path, &points)?;
+        let name = workspace.experiment.name.clone();
+        // Grey movies alone have no score to draw.
+        if points.iter().any(|point| point.pixel_correlation.is_some()) {
+            write_course_plot(&path.with_extension("png"), &[(name, points)])?;
+        }
+    }
     Ok(rows)
+}
+
+/// Scores the movies on the way to a reconstruction, where they were kept.
+fn snapshots(
+    workspace: &Workspace,
+    index: usize,
+    trial: TrialId,
+    result: &Reconstruction,
+) -> Result<Vec<CoursePoint>> {
+    let config = &workspace.experiment.reconstruction;
+    if config.snapshots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mouse = &workspace.mice[index].mouse.id;
+    let folder = workspace.folder.reconstruction(Condition::Recorded.name(), mouse, trial);
+    let names = movie_names(config.combine, &workspace.members_for(index, trial)?);
+    let raw = names.iter().map(|name| MemberResult::read(&folder.join(file_name(name))));
+    let raw = raw.collect::<Result<Vec<_>>>()?;
+    course((mouse, trial), &raw, result, workspace.geometry(index)?, config)
 }
 
 /// Movies that a reconstruction is compared with as a control.

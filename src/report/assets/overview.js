@@ -150,5 +150,17 @@ function comparison() {
     report.differences.length > 0
       ? table({ caption: "Settings that differ", columns: settings, rows: report.differences })
       : el("p", {}, "Their settings are the same."),
+    report.courses
+      ? el(
+          "figure",
+          { class: "chart" },
+          el("figcaption", {}, "Quality against compute (course.png)"),
+          el("img", {
+            src: `data:image/png;base64,${report.courses}`,
+            alt: "Pixel correlation of the movies on their way over the clip gradients spent, one curve for each run",
+            loading: "lazy",
+          }),
+        )
+      : null,
   ];
 }

@@ -74,11 +74,15 @@ pub fn write_report(
         let scores = scores.collect::<Result<Vec<_>>>()?;
         observer.emit(Event::Finished { task: task() });
         overview.score(scores);
+        overview.draw_courses(&runs, &folder.join(COURSE))?;
         let page = html::page(&overview)?;
         atomic::write_bytes(&folder.join(html::INDEX), page.as_bytes())
     })?;
     Ok(folder.join(html::INDEX))
 }
+
+/// Name of the picture that compares several runs by quality against compute, where they kept movies on the way.
+const COURSE: &str = "course.png";
 
 /// Writes data as a script, because a page that was opened from disk may load nothing else.
 fn write_data(folder: &Path, file: &str, key: &str, value: &impl Serialize) -> Result<()> {

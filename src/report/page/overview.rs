@@ -1,20 +1,24 @@
 //! What all trials of all runs have in common: the part of a report that is loaded at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Serialize;
 use toml::{Table, Value};
 
 use super::number::shorten;
+use super::packed;
 use super::run::Run;
 use super::scored::{Numbers, Scored};
 use super::tables::{self, LearningCurve, MaskLosses, Picture, Rows};
 use crate::data::format::npy_array::NpyArray;
 use crate::data::input::{Geometry, Padding};
 use crate::data::{MouseId, TrialId};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::evaluate::course::read_course;
 use crate::evaluate::table::COLUMNS;
 use crate::manifest::Manifest;
+use crate::report::course_plot::write_course_plot;
 use crate::simulate::Truth;
 
 /// A report without its movies.
@@ -28,6 +32,8 @@ pub(super) struct Overview {
     mice: Vec<ShownMouse>,
     /// Settings in which the runs differ: name, and one value for each run.
     differences: Vec<(String, Vec<String>)>,
+    /// Quality against compute of several runs: base64 of a PNG.
+    courses: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +118,7 @@ impl Overview {
             runs: runs.iter().map(|run| shown_run(run, runs)).collect::<Result<_>>()?,
             mice: mice.collect(),
             differences: differences(runs),
+            courses: None,
         })
     }
 
@@ -136,6 +143,24 @@ impl Overview {
             let all = mice.iter().flatten().all(|scored| scored.control.is_some());
             run.control_means = all.then(|| means(&self.columns, &mice, |scored| scored.control.as_ref()));
         }
+    }
+
+    /// Draws the courses of several runs into one picture, at `path` and on the page; of one run, `v1reel evaluate`
+    /// did.
+    pub(super) fn draw_courses(&mut self, runs: &[Run], path: &Path) -> Result<()> {
+        let mut courses = Vec::new();
+        for (run, shown) in runs.iter().zip(&self.runs) {
+            let file = run.folder.evaluation().join("course.csv");
+            if file.exists() {
+                courses.push((shown.name.clone(), read_course(&file)?));
+            }
+        }
+        let scored = courses.iter().flat_map(|(_, points)| points).any(|p| p.pixel_correlation.is_some());
+        if courses.len() > 1 && scored {
+            write_course_plot(path, &courses)?;
+            self.courses = Some(packed::plain(&std::fs::read(path).map_err(Error::io(path))?));
+        }
+        Ok(())
     }
 }
 

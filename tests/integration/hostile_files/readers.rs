@@ -16,6 +16,7 @@ use v1reel::hdf5_file::write_text;
 use v1reel::manifest::Manifest;
 use v1reel::model::checkpoint::Checkpoint;
 use v1reel::model::{ModelConfig, ReadoutKind, init, pytorch};
+use v1reel::reconstruct::Snapshots;
 use v1reel::reconstruct::result::{MemberResult, Reconstruction};
 use v1reel::simulate::{SimulationConfig, Truth, simulate};
 use v1reel::train::adamw::FlatTensors;
@@ -111,6 +112,7 @@ fn of_runs(folder: &Path) -> Vec<Reader> {
         movie: array(6),
         losses: vec![0.5; 7],
         response_correlations: vec![0.25; 7],
+        snapshots: Snapshots { iterations: vec![2], clip_gradients: vec![40], movies: vec![array(6)] },
         settings: "{\"iterations\": 7}".into(),
     };
     member.write(&folder.join("member_0.h5")).expect("a written result");
