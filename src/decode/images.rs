@@ -1,7 +1,7 @@
 //! Decodes still images from responses to them: each image from a linear map that was fitted without it, beside the
 //! same with responses given to the wrong images.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
@@ -54,7 +54,7 @@ pub struct DecodingScore {
 
 /// What was decoded, beside shuffled responses.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decoded {
+pub struct DecodedImages {
     /// `[image, pixel]`
     pub images: Array2<f64>,
     /// Their score.
@@ -123,8 +123,16 @@ impl Images {
     ///
     /// # Errors
     /// As [`predict_left_out`].
-    pub fn decode(&self, fit: &Fit, shuffles: usize, seed: &str, observer: &dyn Observer) -> Result<Decoded> {
-        let images = self.left_out(fit, self.responses.view())?;
+    pub fn decode(
+        &self,
+        fit: &Fit,
+        shuffles: usize,
+        seed: &str,
+        observer: &dyn Observer,
+    ) -> Result<DecodedImages> {
+        let plan = Plan { fit, groups: &self.groups, pixels: Compact::new(&self.pixels) };
+        let cells = Compact::new(&self.responses).coordinates;
+        let images = plan.left_out(cells.view())?;
         let score = self.score(fit, images.view());
         let task = || "shuffled images".to_string();
         observer.emit(Event::Started { task: task(), steps: shuffles as u64, unit: "shuffles" });
@@ -134,25 +142,14 @@ impl Images {
             let one = |&number: &usize| {
                 let mut order: Vec<usize> = (0..self.responses.nrows()).collect();
                 order.shuffle(&mut seed::stream(seed, "shuffled images", &[&number.to_string()]));
-                let responses = self.responses.select(Axis(0), &order);
-                Ok(self.score(fit, self.left_out(fit, responses.view())?.view()))
+                let decoded = plan.left_out(cells.select(Axis(0), &order).view())?;
+                Ok(self.score(fit, decoded.view()))
             };
             shuffled.extend(some.par_iter().map(one).collect::<Result<Vec<_>>>()?);
             observer.emit(Event::Progress { task: task(), step: shuffled.len() as u64, loss: None });
         }
         observer.emit(Event::Finished { task: task() });
-        Ok(Decoded { images, score, shuffled })
-    }
-
-    /// Decodes every image from responses, without it: `[image, pixel]`.
-    fn left_out(&self, fit: &Fit, responses: ArrayView2<f32>) -> Result<Array2<f64>> {
-        match fit {
-            Fit::Best(strengths) => {
-                Ok(predict_left_out(responses, self.pixels.view(), &self.groups, strengths)?.predicted)
-            }
-            Fit::Fixed(penalty) => leave_groups_out(responses, self.pixels.view(), &self.groups, *penalty),
-            Fit::CentredOnAll(penalty) => centred_on_all(responses, self.pixels.view(), *penalty),
-        }
+        Ok(DecodedImages { images, score, shuffled })
     }
 
     /// Scores decoded images.
@@ -174,6 +171,63 @@ impl Images {
             less_mean.push(alike((&found - &mean).view(), (&truth - &mean).view()));
         }
         DecodingScore { pixel_correlation: mean_defined(&plain), less_mean_image: mean_defined(&less_mean) }
+    }
+}
+
+/// Images and responses by as few numbers as there are images: a ridge regression is the same under rotations of
+/// either, and a thousand of them take seconds.
+struct Plan<'a> {
+    fit: &'a Fit,
+    groups: &'a [usize],
+    pixels: Compact,
+}
+
+/// Rows by their coordinates in the space that they span.
+struct Compact {
+    /// `[row, coordinate]`
+    coordinates: Array2<f32>,
+    /// Orthonormal, `[coordinate, column]`; `None` when the coordinates are the columns themselves.
+    basis: Option<Array2<f64>>,
+}
+
+impl Plan<'_> {
+    /// Decodes every image without it: `[image, pixel]`.
+    fn left_out(&self, responses: ArrayView2<f32>) -> Result<Array2<f64>> {
+        let pixels = self.pixels.coordinates.view();
+        let decoded = match self.fit {
+            Fit::Best(strengths) => predict_left_out(responses, pixels, self.groups, strengths)?.predicted,
+            Fit::Fixed(penalty) => leave_groups_out(responses, pixels, self.groups, *penalty)?,
+            Fit::CentredOnAll(penalty) => centred_on_all(responses, pixels, *penalty)?,
+        };
+        Ok(match &self.pixels.basis {
+            Some(basis) => decoded.dot(basis),
+            None => decoded,
+        })
+    }
+}
+
+impl Compact {
+    /// Finds the coordinates by Gram and Schmidt's way, done twice for its rounding.
+    fn new(rows: &Array2<f32>) -> Self {
+        let (count, columns) = rows.dim();
+        if columns <= count {
+            return Self { coordinates: rows.clone(), basis: None };
+        }
+        let rows = rows.mapv(f64::from);
+        let mut basis = Array2::<f64>::zeros((count, columns));
+        for (index, row) in rows.outer_iter().enumerate() {
+            let mut rest = row.to_owned();
+            for _ in 0..2 {
+                let known = basis.slice(s![..index, ..]);
+                rest -= &known.dot(&rest).dot(&known);
+            }
+            // What the rows before span gets no coordinate of its own.
+            let [norm, whole] = [rest.dot(&rest), row.dot(&row)].map(f64::sqrt);
+            if norm > 1e-9 * whole {
+                basis.row_mut(index).assign(&(rest / norm));
+            }
+        }
+        Self { coordinates: rows.dot(&basis.t()).mapv(|value| value as f32), basis: Some(basis) }
     }
 }
 
@@ -203,7 +257,7 @@ fn mean_defined(values: &[f64]) -> f64 {
     defined.iter().sum::<f64>() / defined.len() as f64
 }
 
-impl Decoded {
+impl DecodedImages {
     /// Averages the shuffled scores, and finds the one that 97.5 % of them are below.
     pub fn chance(&self, value: fn(&DecodingScore) -> f64) -> Option<[f64; 2]> {
         let mut values: Vec<f64> = self.shuffled.iter().map(value).collect();

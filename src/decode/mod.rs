@@ -9,7 +9,6 @@ pub mod ridge;
 
 pub use cholesky::Cholesky;
 pub use cross_validation::{LeftOut, leave_groups_out, predict_left_out};
-pub use images::{Decoded, DecodingScore, Fit, Images};
 pub use moments::Moments;
 pub use ridge::Ridge;
 

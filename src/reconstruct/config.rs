@@ -78,7 +78,7 @@ impl Default for ReconstructionConfig {
 pub enum MaskSource {
     /// Trained by blending movies, as published.
     #[default]
-    Trained,
+    Training,
     /// Nothing: every pixel of the movie matters, those of the padding don't. For small recordings, whose encoders
     /// know too little to say where the neurons look, and for movies that were cut to what the neurons see.
     Everywhere,
@@ -109,7 +109,7 @@ pub struct MaskConfig {
 impl Default for MaskConfig {
     fn default() -> Self {
         Self {
-            from: MaskSource::Trained,
+            from: MaskSource::Training,
             iterations: 1000,
             first_frame: 50,
             learning_rate: 10.0,

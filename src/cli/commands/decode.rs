@@ -9,7 +9,8 @@ use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::data::Mouse;
 use crate::data::format::npy_array::write_numbers;
-use crate::decode::{DecodingScore, Fit, Images, STRENGTHS};
+use crate::decode::STRENGTHS;
+use crate::decode::images::{DecodingScore, Fit, Images};
 use crate::error::{Error, Result};
 
 /// What is shown of a score: a name for people, one for programs, the value.

@@ -56,7 +56,7 @@ pub fn train(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<()
             continue;
         }
         let mask = match workspace.experiment.mask.from {
-            MaskSource::Trained => train_one(workspace, index, ensemble, run)?,
+            MaskSource::Training => train_one(workspace, index, ensemble, run)?,
             MaskSource::Everywhere => workspace.geometry(index)?.whole(),
         };
         workspace.write_mask(index, &mask)?;

@@ -8,6 +8,7 @@ use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::reconstruct::Condition;
+use crate::reconstruct::config::MaskSource;
 use crate::report::trial_pictures::write_pictures;
 
 /// Reconstructs.
@@ -58,7 +59,8 @@ pub fn announce(workspace: &Workspace, run: &Run) -> Result<()> {
                 );
                 run.observer.emit(Event::Note { message });
             }
-            if split.training.contains(&trial) {
+            let trained = workspace.experiment.mask.from == MaskSource::Training;
+            if trained && split.training.contains(&trial) {
                 let message =
                     format!("mouse {mouse}: the transparency mask was trained on trial {trial} too");
                 run.observer.emit(Event::Warning { message });
