@@ -51,6 +51,16 @@ impl RunFolder {
         self.reconstruction(condition, mouse, trial).join("ensemble.h5")
     }
 
+    /// What is predicted for the true movie of a trial, beside its reconstruction under a condition: HDF5.
+    pub fn true_movie(&self, condition: &str, mouse: &MouseId, trial: TrialId) -> PathBuf {
+        self.reconstruction(condition, mouse, trial).join("true_movie.h5")
+    }
+
+    /// What the linear decoder made of a trial: HDF5.
+    pub fn decoded(&self, mouse: &MouseId, trial: TrialId) -> PathBuf {
+        self.reconstruction("linear_decoder", mouse, trial).join("decoded.h5")
+    }
+
     /// Folder of one trial's reconstruction with `kind` (neurons, behavior) ablated in one way.
     pub fn ablated(&self, kind: &str, way: &str, mouse: &MouseId, trial: TrialId) -> PathBuf {
         self.0.join("ablation").join(kind).join(way).join(&mouse.0).join(trial.to_string())

@@ -12,6 +12,7 @@ use super::ablate_args::AblateArgs;
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
 use crate::device::DeviceChoice;
+use crate::reconstruct::Condition;
 
 /// Reconstruct the movie a mouse was watching from the activity of its visual cortex.
 #[derive(Debug, Parser)]
@@ -248,17 +249,47 @@ pub struct ReconstructArgs {
     /// Which experiment.
     #[command(flatten)]
     pub experiment: ExperimentArgs,
-    /// Also reconstruct from responses shuffled between neurons, as a control; doubles the time
-    #[arg(long)]
-    pub shuffled_neurons: bool,
+    /// Also make controls and ceilings, a list of some, or all; each takes as long as the reconstruction. Controls:
+    /// shuffled-neurons (the responses of each neuron given to another), time-shifted (rolled in time by a second or
+    /// more). Ceilings: predicted (from what the models themselves predict for the true movie), averaged (from the
+    /// mean over repeats, where the movie was shown again). held-out-neurons: from a random half of the neurons, to
+    /// see by the other half how much is fitted to noise
+    #[arg(long, value_name = "LIST")]
+    pub controls: Option<ControlList>,
+}
+
+/// Controls to make, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlList(pub Vec<Condition>);
+
+impl FromStr for ControlList {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self(Condition::CONTROLS.to_vec()));
+        }
+        let found: BTreeSet<Condition> =
+            text.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>()?;
+        Ok(Self(found.into_iter().collect()))
+    }
 }
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Beside each score stand the controls and ceilings that were made (v1reel reconstruct --controls), and \
+    a linear decoder: ridge regression from the responses of all neurons to every pixel, trained on the other folds and \
+    shown through the same filter and mask (section [decode] of the experiment file). Intervals are of a bootstrap over \
+    mice; of a single mouse over its trials, and then they say nothing of other mice."
+)]
 pub struct EvaluateArgs {
     /// Which experiment.
     #[command(flatten)]
     pub experiment: ExperimentArgs,
+    /// Leave out the linear decoder: with thousands of neurons it takes minutes the first time
+    #[arg(long)]
+    pub no_linear_decoder: bool,
     /// Print one line of JSON instead of a table
     #[arg(long)]
     pub json: bool,
@@ -316,6 +347,16 @@ mod tests {
         let cli = Cli::try_parse_from(["v1reel", "train", "a.toml", "--device", "tch:1", "-q"]).unwrap();
         assert_eq!(cli.global.device, Some(DeviceChoice::Tch(Some(1))));
         assert!(cli.global.quiet);
+    }
+
+    #[test]
+    fn controls_are_listed_by_name_each_once_or_all() {
+        let list = |text: &str| text.parse::<ControlList>().map(|list| list.0);
+        let some = [Condition::ShuffledNeurons, Condition::Predicted];
+        assert_eq!(list("predicted, shuffled-neurons,predicted").unwrap(), some);
+        assert_eq!(list("all").unwrap(), Condition::CONTROLS);
+        assert!(list("").unwrap_err().contains("or all"));
+        assert!(list("predicted,truth").unwrap_err().contains("\"truth\" is no control"));
     }
 
     #[test]

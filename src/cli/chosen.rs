@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::workspace::Workspace;
 use crate::data::{Mouse, Trial};
 use crate::error::Result;
-use crate::reconstruct::{Condition, Population, TrialPlan};
+use crate::reconstruct::{Condition, Population, TrialPlan, condition};
 use crate::stop::Stop;
 
 /// One chosen trial.
@@ -34,12 +34,12 @@ impl<'a> Chosen<'a> {
     }
 
     /// Names everything that a reconstruction depends on: equal text, equal result. What is done to the recording
-    /// before, if anything, is an `ablation`.
-    pub fn settings(&self, condition: Condition, ablation: Option<Value>) -> String {
+    /// before, if anything, is `done`: an ablation, or an average.
+    pub fn settings(&self, condition: Condition, done: Option<Value>) -> String {
         let mut settings = self.facts.clone();
         settings["condition"] = condition.name().into();
-        if let Some(ablation) = ablation {
-            settings["ablation"] = ablation;
+        if let Some(done) = done {
+            settings["ablation"] = done;
         }
         settings.to_string()
     }
@@ -50,8 +50,13 @@ impl<'a> Chosen<'a> {
     /// When the movies don't fit the encoder's input.
     pub fn plan(&self, condition: Condition, settings: &'a str) -> Result<TrialPlan<'a>> {
         let experiment = &self.workspace.experiment;
+        let mouse = self.mouse();
+        let population = match condition {
+            Condition::HeldOutNeurons => condition::half(&experiment.seed, &mouse.id, mouse.neurons),
+            _ => Population::all(),
+        };
         Ok(TrialPlan {
-            mouse: &self.mouse().id,
+            mouse: &mouse.id,
             readout: self.index,
             members: self.members,
             trial: self.trial,
@@ -60,7 +65,7 @@ impl<'a> Chosen<'a> {
             clip: experiment.clip,
             config: &experiment.reconstruction,
             condition,
-            population: Population::all(),
+            population,
             label: condition.name(),
             seed: &experiment.seed,
             frame_rate_hz: experiment.data.frame_rate_hz,

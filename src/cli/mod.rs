@@ -9,6 +9,7 @@ pub mod data_args;
 pub mod decode_args;
 pub mod event_log;
 mod leaks;
+mod linear;
 mod machine;
 pub mod nwb_args;
 pub mod output;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::data::fold::FoldBy;
-use crate::data::movies::{Leak, MovieGroups, Place};
+use crate::data::movies::{Leak, MovieGroups, Place, movie_prints};
 use crate::data::{Folds, Mouse, TrialId};
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
@@ -95,6 +95,50 @@ impl FoldedMice {
             leak.likeness
         );
         observer.emit(Event::Warning { message });
+    }
+
+    /// Lists the trials of a mouse that show the movie of one of them, itself included, with their responses.
+    ///
+    /// # Errors
+    /// When a movie can't be read.
+    pub fn showings(&self, index: usize, trial: TrialId) -> Result<Vec<TrialId>> {
+        let mouse = &self.mice[index];
+        let group = |trial: TrialId| self.groups.group_of(Place { mouse: index, trial });
+        let readable = mouse.trials.iter().filter(|other| !other.withheld).map(|other| other.id);
+        // Equal movies are of one group, so that few movies have to be read.
+        let alike: Vec<TrialId> = readable.filter(|&other| group(other) == group(trial)).collect();
+        let prints = movie_prints(&alike.iter().map(|&id| (mouse, id)).collect::<Vec<_>>())?;
+        let own = alike.iter().position(|&id| id == trial).map(|at| &prints[at]);
+        let same =
+            alike.iter().zip(&prints).filter(|(_, print)| own.is_some_and(|own| own.same_movie(print)));
+        Ok(same.map(|(&id, _)| id).collect())
+    }
+
+    /// Lists what a decoder of a trial may be trained on, each trial with its fold: the training trials of the folds
+    /// other than that trial's, without those that show its movie or ones that are alike. Where these are of a single
+    /// fold, each counts as one.
+    ///
+    /// # Errors
+    /// As [`FoldedMice::without`].
+    pub fn training_for(
+        &self,
+        index: usize,
+        trial: TrialId,
+        experiment: &Experiment,
+    ) -> Result<Vec<(usize, TrialId)>> {
+        let place = |trial: TrialId| Place { mouse: index, trial };
+        let fold = self.fold(place(trial)).unwrap_or(experiment.data.held_out_fold);
+        let split = self.mouse_without(index, fold, experiment)?;
+        let unlike =
+            |other: &TrialId| self.groups.group_of(place(*other)) != self.groups.group_of(place(trial));
+        let training: Vec<TrialId> =
+            split.training.into_iter().filter(|id| *id != trial && unlike(id)).collect();
+        let folds: BTreeSet<Option<usize>> = training.iter().map(|&id| self.fold(place(id))).collect();
+        let fold_of = |(number, &id): (usize, &TrialId)| match self.fold(place(id)) {
+            Some(fold) if folds.len() > 1 => (fold, id),
+            _ => (number, id),
+        };
+        Ok(training.iter().enumerate().map(fold_of).collect())
     }
 
     /// The fold of a trial; `None` when it is in none.

@@ -98,6 +98,22 @@ impl Workspace {
         self.folded.unseen_by(index, trial, &self.experiment)
     }
 
+    /// Lists the trials of a mouse that show the movie of one of them, itself included.
+    ///
+    /// # Errors
+    /// When a movie can't be read.
+    pub fn showings(&self, index: usize, trial: TrialId) -> Result<Vec<TrialId>> {
+        self.folded.showings(index, trial)
+    }
+
+    /// Lists what a decoder of a trial may be trained on, each trial with its fold.
+    ///
+    /// # Errors
+    /// When nothing is left to train on.
+    pub fn training_for(&self, index: usize, trial: TrialId) -> Result<Vec<(usize, TrialId)>> {
+        self.folded.training_for(index, trial, &self.experiment)
+    }
+
     /// Lists the members that may reconstruct a trial: those that were not trained on its movie.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ pub mod course;
 pub mod response_table;
 pub mod responses;
 pub mod scores;
+pub mod summary;
 pub mod table;
 
 pub use controls::Controls;

@@ -30,11 +30,15 @@ pub struct TrialScore {
 type Column = (&'static str, fn(&TrialScore) -> f64);
 
 /// The numbers of a row, in the order of the columns.
-pub const COLUMNS: [Column; 13] = [
+pub const COLUMNS: [Column; 22] = [
     ("pixel_correlation", |row| row.scores.pixel_correlation),
     ("control_mean_movie", |row| row.controls.mean_movie),
     ("control_another_trial", |row| row.controls.another_trial),
     ("control_shuffled_neurons", |row| row.controls.shuffled_neurons),
+    ("control_time_shifted", |row| row.controls.time_shifted),
+    ("control_linear_decoder", |row| row.controls.linear_decoder),
+    ("ceiling_predicted_responses", |row| row.controls.predicted),
+    ("ceiling_averaged_responses", |row| row.controls.averaged),
     ("frame_correlation", |row| row.scores.frame_correlation),
     ("rmse", |row| row.scores.rmse),
     ("rmse_luminance_contrast_matched", |row| row.scores.rmse_luminance_contrast_matched),
@@ -44,7 +48,21 @@ pub const COLUMNS: [Column; 13] = [
     ("motion_energy_correlation", |row| row.scores.motion_energy_correlation),
     ("response_correlation", |row| row.scores.response_correlation),
     ("response_loss", |row| row.scores.response_loss),
+    ("half_pixel_correlation", |row| row.controls.held_out_neurons.pixel_correlation),
+    ("half_response_correlation", |row| row.controls.held_out_neurons.used_response_correlation),
+    ("other_half_response_correlation", |row| row.controls.held_out_neurons.other_response_correlation),
+    ("half_true_movie_response_correlation", |row| {
+        row.controls.held_out_neurons.used_true_movie_response_correlation
+    }),
+    ("other_half_true_movie_response_correlation", |row| {
+        row.controls.held_out_neurons.other_true_movie_response_correlation
+    }),
 ];
+
+/// Looks up what a column holds; NaN for a column that there is not.
+pub fn value(row: &TrialScore, column: &str) -> f64 {
+    COLUMNS.iter().find(|(name, _)| *name == column).map_or(f64::NAN, |(_, value)| value(row))
+}
 
 /// Averages a column over the trials of each mouse, then over mice, as the paper does; NaN without rows.
 pub fn mean(rows: &[TrialScore], value: impl Fn(&TrialScore) -> f64) -> f64 {
@@ -131,7 +149,7 @@ mod tests {
             response_correlation: 0.125,
             response_loss: -3.5,
         };
-        let controls = Controls { mean_movie: -0.25, another_trial: 0.0, shuffled_neurons: f64::NAN };
+        let controls = Controls { mean_movie: -0.25, another_trial: 0.0, ..Controls::NONE };
         let mouse = MouseId("a, \"quoted\" mouse".into());
         let row = TrialScore { mouse: mouse.clone(), trial: TrialId(7), members: 3, scores, controls };
         write_csv(&path, &[row]).unwrap();

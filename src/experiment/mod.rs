@@ -18,6 +18,7 @@ pub use raw::{EnsembleConfig, InputConfig, RawData, RawExperiment};
 
 use crate::ablate::AblationConfig;
 use crate::data::{ClipConfig, FoldBy, FoldPolicy, Tier, TrialId};
+use crate::decode::DecodeConfig;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result, one_line};
 use crate::model::ModelConfig;
@@ -84,6 +85,8 @@ pub struct Experiment {
     pub mask: MaskConfig,
     /// How the movie is reconstructed.
     pub reconstruction: ReconstructionConfig,
+    /// How movies are decoded linearly, to compare with.
+    pub decode: DecodeConfig,
     /// Which neurons and behavioral channels are ablated.
     pub ablation: AblationConfig,
 }
@@ -177,6 +180,7 @@ impl From<&Experiment> for RawExperiment {
             ensemble: EnsembleConfig { members: experiment.members, folds: experiment.fold_policy },
             mask: experiment.mask.clone(),
             reconstruction: experiment.reconstruction.clone(),
+            decode: experiment.decode.clone(),
             ablation: experiment.ablation.clone(),
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ablate::AblationConfig;
 use crate::data::{ClipConfig, FoldBy, FoldPolicy};
+use crate::decode::DecodeConfig;
 use crate::model::ModelConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
@@ -47,6 +48,8 @@ pub struct RawExperiment {
     pub mask: MaskConfig,
     /// How the movie is reconstructed.
     pub reconstruction: ReconstructionConfig,
+    /// How movies are decoded linearly, to compare with.
+    pub decode: DecodeConfig,
     /// Which neurons and behavioral channels are ablated.
     pub ablation: AblationConfig,
 }
@@ -155,6 +158,7 @@ impl RawExperiment {
             ensemble: EnsembleConfig::default(),
             mask: MaskConfig::default(),
             reconstruction: ReconstructionConfig { snapshots: vec![1], ..ReconstructionConfig::default() },
+            decode: DecodeConfig::default(),
             ablation: AblationConfig::default(),
         }
     }

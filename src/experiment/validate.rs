@@ -7,6 +7,7 @@ use super::raw::{RawData, RawExperiment};
 use super::{DataSettings, Experiment, TrialChoice};
 use crate::ablate::AblationConfig;
 use crate::data::{ClipConfig, Tier, TrialId};
+use crate::decode::DecodeConfig;
 use crate::model::{ModelConfig, ReadoutKind};
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
@@ -82,6 +83,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
     check_train(&raw.train)?;
     check_mask(&raw.mask, raw.ensemble.members, raw.input.height.min(raw.input.width))?;
     check_reconstruction(&raw.reconstruction, &raw.clip)?;
+    check_decode(&raw.decode)?;
     check_ablation(&raw.ablation)?;
     Ok(Experiment {
         seed: raw.seed.unwrap_or_else(|| name.clone()),
@@ -97,6 +99,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
         fold_policy: raw.ensemble.folds,
         mask: raw.mask,
         reconstruction: raw.reconstruction,
+        decode: raw.decode,
         ablation: raw.ablation,
     })
 }
@@ -274,6 +277,19 @@ fn check_reconstruction(reconstruction: &ReconstructionConfig, clip: &ClipConfig
             "is {snapshots:?}, expected ascending iterations from 1 to reconstruction.iterations = {last}"
         )
     })
+}
+
+fn check_decode(decode: &DecodeConfig) -> Checked {
+    check(!decode.lags.is_empty(), "decode.lags", || {
+        "is empty, expected the lag of at least one window".into()
+    })?;
+    decode.lags.iter().try_for_each(|&lag| at_most("decode.lags", lag, MOST))?;
+    at_least("decode.smooth_frames", decode.smooth_frames, 1)?;
+    check(!decode.strengths.is_empty(), "decode.strengths", || {
+        "is empty, expected at least one strength of the penalty".into()
+    })?;
+    decode.strengths.iter().try_for_each(|&strength| positive("decode.strengths", strength))?;
+    at_least("decode.most_features", decode.most_features, 1)
 }
 
 fn check_ablation(ablation: &AblationConfig) -> Checked {

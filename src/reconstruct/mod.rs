@@ -1,5 +1,6 @@
 //! Backpropagates through the ensemble to the movie.
 
+pub mod condition;
 pub mod config;
 pub mod gradient;
 pub mod mask;
@@ -13,10 +14,11 @@ pub mod trial;
 pub mod update;
 pub mod window;
 
+pub use condition::Condition;
 pub use config::{Combine, MaskConfig, ReconstructionConfig};
 pub use gradient::Problem;
 pub use optimizer::{Reconstructor, StepStats};
 pub use population::Population;
 pub use result::Reconstruction;
 pub use snapshot::Snapshots;
-pub use trial::{Condition, TrialPlan};
+pub use trial::TrialPlan;

@@ -25,6 +25,41 @@ pub struct MemberResult {
     pub settings: String,
 }
 
+/// What the ensemble predicts for the movie that the animal saw, beside a reconstruction that leaves out neurons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrueMoviePrediction {
+    /// `[neuron, frame]`
+    pub predicted_responses: Array2<f32>,
+    /// What the reconstruction beside it was made with.
+    pub settings: String,
+}
+
+impl TrueMoviePrediction {
+    /// Writes `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Failed`] when it can't be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_file(path, |file| {
+            write(file, "predicted_responses", self.predicted_responses.view())?;
+            write_text(file, "settings", &self.settings)
+        })
+    }
+
+    /// Reads what [`TrueMoviePrediction::write`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the file is damaged or something else.
+    pub fn read(path: &Path) -> Result<Self> {
+        read_file(path, |file| {
+            Ok(Self {
+                predicted_responses: file.array("predicted_responses")?,
+                settings: file.text("settings")?,
+            })
+        })
+    }
+}
+
 /// The reconstruction of one trial by the whole ensemble.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reconstruction {

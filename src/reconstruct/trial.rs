@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use ndarray::{Array2, Array3, ArrayView3, Axis, concatenate, s};
-use rand::seq::SliceRandom;
 
+use super::condition::{self, Condition};
 use super::config::{Combine, ReconstructionConfig};
 use super::gradient::Problem;
 use super::optimizer::Reconstructor;
@@ -18,28 +18,7 @@ use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::model::Encoder;
-use crate::seed;
 use crate::stop::Stop;
-
-/// What the movie is reconstructed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// The recorded responses.
-    Recorded,
-    /// Control: the recorded responses of each neuron given to another one, so that the encoder looks at
-    /// the wrong places. What is left is chance and what any response tells.
-    ShuffledNeurons,
-}
-
-impl Condition {
-    /// Names its folder.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Recorded => crate::run_folder::RECORDED,
-            Self::ShuffledNeurons => "shuffled_neurons",
-        }
-    }
-}
 
 /// One trial to reconstruct.
 #[derive(Debug)]
@@ -50,7 +29,8 @@ pub struct TrialPlan<'a> {
     pub readout: usize,
     /// Members to reconstruct through, by number: those that have not seen the trial's movie.
     pub members: &'a [usize],
-    /// The trial; its movie is used for nothing but the ground truth in the result.
+    /// The trial; its movie is used for nothing but the ground truth in the result, and the predictions of
+    /// [`Condition::Predicted`].
     pub trial: &'a Trial,
     /// `[height, width]` of the encoder's input.
     pub transparency: &'a Array2<f32>,
@@ -106,7 +86,7 @@ impl TrialPlan<'_> {
             let found = Reconstruction::read(&path)?;
             return self.same_settings(&path, &found.settings).map(|()| found);
         }
-        let problem = self.problem();
+        let problem = self.problem(ensemble)?;
         let names = movie_names(self.config.combine, self.members);
         let passes: Vec<(String, Vec<&Encoder>)> = match self.config.combine {
             Combine::Movies => {
@@ -142,23 +122,44 @@ impl TrialPlan<'_> {
         self.transparency.mapv(|t| t >= self.config.update_threshold)
     }
 
-    fn problem(&self) -> Problem {
-        let rows = [self.trial.behavior.view(), self.trial.pupil_center.view()];
-        let mut responses = self.trial.responses.clone();
-        if self.condition == Condition::ShuffledNeurons {
-            let parts = [self.mouse.0.as_str(), &self.trial.id.to_string()];
-            let mut order: Vec<usize> = (0..responses.nrows()).collect();
-            order.shuffle(&mut seed::stream(self.seed, "shuffled neurons", &parts));
-            responses = responses.select(Axis(0), &order);
+    /// Iterations after which the movie is kept; a control's course is of no interest.
+    fn snapshots(&self) -> &[usize] {
+        if self.condition == Condition::Recorded { &self.config.snapshots } else { &[] }
+    }
+
+    /// The responses to match.
+    fn responses(&self, ensemble: &Ensemble) -> Result<Array2<f32>> {
+        let (recorded, mouse, trial) = (self.trial.responses.view(), self.mouse, self.trial.id);
+        match self.condition {
+            // Of several showings the mean is in the trial already.
+            Condition::Recorded | Condition::Averaged | Condition::HeldOutNeurons => Ok(recorded.to_owned()),
+            Condition::ShuffledNeurons => Ok(condition::shuffled_neurons(recorded, self.seed, mouse, trial)),
+            Condition::TimeShifted => {
+                condition::time_shifted(recorded, self.frame_rate_hz, self.seed, mouse, trial)
+            }
+            Condition::Predicted => self.predict_true_movie(ensemble),
         }
-        Problem {
+    }
+
+    /// Predicts the responses to the movie that the animal saw: the mean over members.
+    ///
+    /// # Errors
+    /// When the trial is shorter than a clip.
+    pub fn predict_true_movie(&self, ensemble: &Ensemble) -> Result<Array2<f32>> {
+        let input = self.geometry.encoder_input(self.trial);
+        ensemble.predict(self.members, self.readout, input.view(), self.clip)
+    }
+
+    fn problem(&self, ensemble: &Ensemble) -> Result<Problem> {
+        let rows = [self.trial.behavior.view(), self.trial.pupil_center.view()];
+        Ok(Problem {
             mouse: self.readout,
             behavior: concatenate(Axis(0), &rows).expect("rows of one trial are equally long"),
-            responses,
+            responses: self.responses(ensemble)?,
             population: self.population.clone(),
             clip: self.clip,
             stride: self.config.stride,
-        }
+        })
     }
 
     /// Makes one movie, or takes the one that an earlier run made.
@@ -176,7 +177,7 @@ impl TrialPlan<'_> {
             let (height, width) = self.transparency.dim();
             let fits = found.movie.dim() == (self.trial.frames(), height, width)
                 && found.losses.len() == self.config.iterations
-                && found.snapshots.are_of(&self.config.snapshots, found.movie.dim());
+                && found.snapshots.are_of(self.snapshots(), found.movie.dim());
             let problem = "its arrays are not those of this trial; delete it and run again";
             return if fits { Ok(found) } else { Err(Error::invalid(path, problem)) };
         }
@@ -185,7 +186,7 @@ impl TrialPlan<'_> {
         observer.emit(Event::Started { task: task.to_string(), steps, unit: "iterations" });
         let mut losses = Vec::with_capacity(self.config.iterations);
         let mut response_correlations = Vec::with_capacity(self.config.iterations);
-        let mut course = Recorder::new(&self.config.snapshots);
+        let mut course = Recorder::new(self.snapshots());
         for step in 1..=steps {
             self.stop.check()?;
             let stats = reconstructor.step()?;

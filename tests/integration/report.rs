@@ -84,7 +84,7 @@ fn several_runs_are_compared_on_one_page_and_a_run_that_moved_is_read_where_it_i
     for part in ["members", "masks"] {
         fs::rename(lab.path(&format!("run/{part}")), lab.path(&format!("other/{part}"))).unwrap();
     }
-    lab.ok(&["reconstruct", "other.toml", "--shuffled-neurons"]);
+    lab.ok(&["reconstruct", "other.toml", "--controls", "shuffled-neurons"]);
     let scores: serde_json::Value =
         serde_json::from_str(&lab.ok(&["evaluate", "other.toml", "--json"])).unwrap();
     assert!(lab.fails(2, &["report", "run", "other"]).contains("--out"));
@@ -216,7 +216,7 @@ fn assert_gray(found: &FoundFrame, title: &str, expected: &[u8]) {
 #[test]
 fn in_a_browser_movies_show_the_pixels_of_their_files_and_all_moves_together() {
     let lab = lab(2);
-    lab.ok(&["reconstruct", "small.toml", "--shuffled-neurons"]);
+    lab.ok(&["reconstruct", "small.toml", "--controls", "shuffled-neurons"]);
     lab.ok(&["evaluate", "small.toml"]);
     lab.ok(&["report", "run"]);
     let Some((found, console)) = read_in_browser(&lab.path("run/report")) else { return };

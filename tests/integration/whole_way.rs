@@ -58,7 +58,7 @@ impl Lab {
         self.ok(&["train", experiment]);
         self.ok(&["mask", experiment]);
         self.ok(&["predict", experiment]);
-        self.ok(&["reconstruct", experiment, "--shuffled-neurons"]);
+        self.ok(&["reconstruct", experiment, "--controls", "shuffled-neurons"]);
         self.ok(&["evaluate", experiment]);
     }
 }

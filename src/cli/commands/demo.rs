@@ -8,6 +8,7 @@ use crate::cli::session::Session;
 use crate::cli::workspace::Workspace;
 use crate::cli::{commands, output, shipped};
 use crate::error::{Error, Result};
+use crate::evaluate::summary::summaries;
 use crate::evaluate::table::mean;
 use crate::event::{Event, Observer};
 use crate::experiment::Layer;
@@ -52,19 +53,22 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
         commands::reconstruct::reconstruct(&workspace, &ensemble, condition, &run)?;
     }
     run.stop.check()?;
-    let rows = commands::evaluate::evaluate(&workspace)?;
+    let rows = commands::evaluate::evaluate(&workspace, true, &run.observer, &run.stop)?;
     let runs = std::slice::from_ref(&folder);
     let page = write_report(&folder.join("report"), runs, ReportOptions::default(), &run.observer)?;
     let controls = serde_json::json!({
         "mean_movie": mean(&rows, |row| row.controls.mean_movie),
         "another_trial": mean(&rows, |row| row.controls.another_trial),
         "shuffled_neurons": mean(&rows, |row| row.controls.shuffled_neurons),
+        "linear_decoder": mean(&rows, |row| row.controls.linear_decoder),
     });
     if !args.json {
         output::line(
             "Simulated mouse, movies that no member was trained on; pixel correlation and its controls:",
         )?;
         output::line(commands::evaluate::table(&rows))?;
+        let summaries = summaries(&rows, &workspace.experiment.seed);
+        output::line(commands::evaluate::summary_table(&summaries))?;
         output::line(format!("Took {:.0} s. Open {}", start.elapsed().as_secs_f64(), page.display()))?;
         return run.close();
     }

@@ -1,6 +1,7 @@
 //! `v1reel reconstruct`: reconstructs the movies of the chosen trials.
 
 use crate::cli::args::ReconstructArgs;
+use crate::cli::chosen::Chosen;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::workspace::Workspace;
@@ -8,7 +9,9 @@ use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::reconstruct::Condition;
+use crate::reconstruct::condition::averaged;
 use crate::reconstruct::config::MaskSource;
+use crate::reconstruct::result::TrueMoviePrediction;
 use crate::report::trial_pictures::write_pictures;
 
 /// Reconstructs.
@@ -23,8 +26,8 @@ pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
     run.heed_signals()?;
     announce(&workspace, &run)?;
     reconstruct(&workspace, &ensemble, Condition::Recorded, &run)?;
-    if args.shuffled_neurons {
-        reconstruct(&workspace, &ensemble, Condition::ShuffledNeurons, &run)?;
+    for &control in args.controls.iter().flat_map(|list| &list.0) {
+        reconstruct(&workspace, &ensemble, control, &run)?;
     }
     output::line(format!("Movies and pictures are in {}", run.folder.join("reconstructions").display()))?;
     run.close()
@@ -80,9 +83,52 @@ pub fn reconstruct(
     condition: Condition,
     run: &Run,
 ) -> Result<()> {
-    workspace.for_each_trial(condition, &run.stop, |plan| {
-        let folder = workspace.folder.reconstruction(condition.name(), plan.mouse, plan.trial.id);
-        let result = plan.reconstruct(ensemble, &folder, &run.observer)?;
-        write_pictures(&folder, &result)
-    })
+    let mut shown_once = Vec::new();
+    workspace.for_each_chosen(&run.stop, |chosen| {
+        if condition != Condition::Averaged {
+            return one(&chosen, ensemble, condition, None, run);
+        }
+        let showings = workspace.showings(chosen.index, chosen.trial.id)?;
+        if showings.len() < 2 {
+            shown_once.push(format!("{} of mouse {}", chosen.trial.id, chosen.mouse().id));
+            return Ok(());
+        }
+        // The trial itself first: the mean bears its number.
+        let others = showings.iter().copied().filter(|&id| id != chosen.trial.id);
+        let trials = [chosen.trial.id].into_iter().chain(others).map(|id| chosen.mouse().read_trial(id));
+        let mean = averaged(&trials.collect::<Result<Vec<_>>>()?);
+        let done = serde_json::json!({ "averaged over": showings.iter().map(|id| id.0).collect::<Vec<_>>() });
+        let trial = mean.as_ref().unwrap_or(chosen.trial);
+        one(&Chosen { trial, ..chosen }, ensemble, condition, Some(done), run)
+    })?;
+    if !shown_once.is_empty() {
+        let message = format!(
+            "control averaged: skipped for trials whose movies were shown once: {}",
+            shown_once.join(", ")
+        );
+        run.observer.emit(Event::Note { message });
+    }
+    Ok(())
+}
+
+fn one(
+    chosen: &Chosen<'_>,
+    ensemble: &Ensemble,
+    condition: Condition,
+    done: Option<serde_json::Value>,
+    run: &Run,
+) -> Result<()> {
+    let places = &chosen.workspace.folder;
+    let settings = chosen.settings(condition, done);
+    let plan = chosen.plan(condition, &settings)?;
+    let folder = places.reconstruction(condition.name(), plan.mouse, plan.trial.id);
+    let result = plan.reconstruct(ensemble, &folder, &run.observer)?;
+    if condition == Condition::HeldOutNeurons {
+        let path = places.true_movie(condition.name(), plan.mouse, plan.trial.id);
+        if !path.exists() {
+            let predicted_responses = plan.predict_true_movie(ensemble)?;
+            TrueMoviePrediction { predicted_responses, settings: settings.clone() }.write(&path)?;
+        }
+    }
+    write_pictures(&folder, &result)
 }

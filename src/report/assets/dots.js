@@ -5,6 +5,15 @@ const MANY = 16;
 /** Height of a line, in pixels. */
 const LINE = 26;
 
+/** Marks that are drawn by lines, from their middle. */
+const PATHS = {
+  cross: "m-4 -4l8 8m0 -8l-8 8",
+  plus: "m-5 0h10m-5 -5v10",
+  bar: "m0 -6v12",
+  diamond: "m0 -5l5 5l-5 5l-5 -5z",
+  triangle: "m0 -5l5 8h-10z",
+};
+
 /** The mark of a score in the plot of all trials. */
 function mark(shape, x, y, color) {
   if (shape === "dot") return svg("circle", { cx: x, cy: y, r: 5.5, class: "dot", style: `fill:${color}` });
@@ -19,14 +28,15 @@ function mark(shape, x, y, color) {
       class: "hollow",
       style: `stroke:${color}`,
     });
-  return svg("path", { d: `M${x - 4} ${y - 4}l8 8m0 -8l-8 8`, class: "hollow", style: `stroke:${color}` });
+  const path = PATHS[shape] ?? PATHS.cross;
+  return svg("path", { d: `M${x} ${y}${path}`, class: "hollow", style: `stroke:${color}` });
 }
 
 /** The marks of a trial: its score last, so that it lies on top. */
 function marksOf(trial) {
   const many = report.runs.length > 1;
-  // Of several runs only the strictest control has room.
-  const controls = many ? CONTROLS.slice(2) : CONTROLS;
+  // Of several runs only one control has room.
+  const controls = many ? CONTROLS.slice(2, 3) : CONTROLS;
   return trial.scored.flatMap((scored, run) => {
     if (!scored) return [];
     const color = many ? runColor(run) : "var(--control)";
@@ -52,7 +62,7 @@ function allTrials(open) {
   if (report.runs.length === 1) kinds.reverse();
   const legend = kinds.map(({ shape, color, name }) => {
     const sample = svg("svg", { width: 14, height: 14, "aria-hidden": "true" }, mark(shape, 7, 7, color));
-    return el("span", { class: "key" }, sample, shape === "dot" ? name : `control: ${name}`);
+    return el("span", { class: "key" }, sample, name);
   });
   const title = el("strong", {}, "Every trial; choose one to watch it");
   return el(

@@ -39,7 +39,7 @@ function originNotice() {
         el(
           "p",
           { class: "note" },
-          `${run.name}: not all trials have the control with shuffled neurons; run v1reel reconstruct --shuffled-neurons.`,
+          `${run.name}: not all trials have the control with shuffled neurons; run v1reel reconstruct --controls shuffled-neurons.`,
         ),
       );
   }
@@ -75,7 +75,7 @@ function heroes() {
               "div",
               { class: "control" },
               el("b", {}, decimals(run.means[key])),
-              el("span", {}, `control: ${name}`),
+              el("span", {}, name),
             ),
           ),
         ),
@@ -92,7 +92,7 @@ function heroes() {
 /** Several runs: means side by side, trial by trial differences, the settings in which they differ. */
 function comparison() {
   if (report.runs.length < 2) return null;
-  const scores = report.columns.map((column) => ({
+  const scores = COLUMNS.map((column) => ({
     title: scoreTitle(column),
     help: scoreHelp(column),
     value: ({ run }) => run.means[column] ?? null,

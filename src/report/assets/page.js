@@ -30,7 +30,7 @@ section(
   el(
     "p",
     { class: "small" },
-    "Choose a heading to sort. Below each score, small: that of the control, a reconstruction from shuffled neurons. Pixel r has three controls, beside it.",
+    "Choose a heading to sort. Below each score, small: that of the control, a reconstruction from shuffled neurons. Pixel r has controls of its own, beside it, and ceilings where they were made.",
   ),
   report.runs.map((run, index) => runScores(index, openByKey)),
 );

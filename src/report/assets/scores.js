@@ -15,6 +15,22 @@ const SCORES = {
     "shuffled neurons",
     "Control of pixel r: a reconstruction from responses shuffled between neurons",
   ],
+  control_time_shifted: [
+    "time-shifted",
+    "Control of pixel r: a reconstruction from responses rolled in time by a second or more",
+  ],
+  control_linear_decoder: [
+    "linear decoder",
+    "To compare pixel r with: ridge regression from the responses to every pixel, through the same filter and mask",
+  ],
+  ceiling_predicted_responses: [
+    "model ceiling",
+    "Ceiling of pixel r: a reconstruction from what the models predict for the true movie, without the noise of neurons",
+  ],
+  ceiling_averaged_responses: [
+    "averaged",
+    "Ceiling of pixel r: a reconstruction from the mean responses over the showings of the movie",
+  ],
   frame_correlation: ["frame r", "Correlation over the scored pixels of each frame, averaged over frames"],
   rmse: ["RMSE", "Root mean squared error in grey levels; lower is better"],
   rmse_luminance_contrast_matched: [
@@ -36,14 +52,43 @@ const SCORES = {
     "Correlation of the responses predicted from the reconstruction with those it was made to match, mean over neurons. It was optimised for: its control was made to match shuffled responses and shows how much fits anything",
   ],
   response_loss: ["response loss", "Poisson loss of those predictions; lower is better"],
+  half_pixel_correlation: ["half: pixel r", "Pixel r of a movie made from a random half of the neurons"],
+  half_response_correlation: [
+    "half: response r",
+    "Response correlation of the half of the neurons that this movie was made from",
+  ],
+  other_half_response_correlation: [
+    "other half: response r",
+    "Response correlation of the other half, which this movie was not made from: fitted noise does not help it",
+  ],
+  half_true_movie_response_correlation: [
+    "half: true movie",
+    "Response correlation of the first half when the models are shown the true movie",
+  ],
+  other_half_true_movie_response_correlation: [
+    "other half: true movie",
+    "Response correlation of the other half when the models are shown the true movie",
+  ],
 };
-/** Controls of pixel r: key, name, mark in plots. */
+/** Says whether any trial has a score; what stands in every report stands there empty, too. */
+function isMade(column) {
+  const optional = /^(control_time|control_linear|ceiling_|half_|other_half_)/.test(column);
+  const has = (scored) => (scored?.scores[column] ?? null) !== null;
+  return !optional || report.mice.some((mouse) => mouse.trials.some((trial) => trial.scored.some(has)));
+}
+/** The columns that there is something in. */
+const COLUMNS = report.columns.filter(isMade);
+/** Controls and ceilings of pixel r: key, name with what it is, mark in plots. The first three are in every report. */
 const CONTROLS = [
-  ["control_mean_movie", "mean of the training movies", "square"],
-  ["control_another_trial", "other trials' movies", "cross"],
-  ["control_shuffled_neurons", "shuffled neurons", "ring"],
-];
-const isControl = (column) => column.startsWith("control_");
+  ["control_mean_movie", "control: mean of the training movies", "square"],
+  ["control_another_trial", "control: other trials' movies", "cross"],
+  ["control_shuffled_neurons", "control: shuffled neurons", "ring"],
+  ["control_time_shifted", "control: time-shifted responses", "diamond"],
+  ["control_linear_decoder", "linear decoder", "triangle"],
+  ["ceiling_predicted_responses", "ceiling: predicted responses", "plus"],
+  ["ceiling_averaged_responses", "ceiling: averaged responses", "bar"],
+].filter(([key]) => isMade(key));
+const isControl = (column) => column.startsWith("control_") || column.startsWith("ceiling_");
 
 function scoreTitle(column) {
   return SCORES[column]?.[0] ?? column.replaceAll("_", " ");
@@ -68,7 +113,7 @@ function scoreCell(column, value, control) {
 /** The scores of one trial, one line each, of each run: reconstruction and control. */
 function trialScores(trial) {
   const runs = trial.scored.map((scored, run) => ({ scored, run })).filter(({ scored }) => scored);
-  const rows = report.columns.filter((column) => !isControl(column));
+  const rows = COLUMNS.filter((column) => !isControl(column));
   const own = (column) =>
     runs.map(({ scored, run }) => ({
       run,
@@ -138,13 +183,13 @@ function runScores(run, open) {
       help: "Members that had not seen the trial's movie",
       value: (row) => row.scores.members ?? null,
     },
-    ...report.columns.map(score),
+    ...COLUMNS.map(score),
   ];
   const foot = [
     "mean",
     "",
     "",
-    ...report.columns.map((column) => scoreCell(column, means[column], controls?.[column] ?? null)),
+    ...COLUMNS.map((column) => scoreCell(column, means[column], controls?.[column] ?? null)),
   ];
   return table({
     caption: report.runs[run].name,

@@ -49,8 +49,7 @@ impl Scored {
 }
 
 fn numbers(mouse: &MouseId, trial: TrialId, result: &Reconstruction) -> Numbers {
-    let none = f64::NAN;
-    let controls = Controls { mean_movie: none, another_trial: none, shuffled_neurons: none };
-    let row = TrialScore { mouse: mouse.clone(), trial, members: 0, scores: Scores::of(result), controls };
+    let (scores, controls) = (Scores::of(result), Controls::NONE);
+    let row = TrialScore { mouse: mouse.clone(), trial, members: 0, scores, controls };
     COLUMNS.iter().map(|(name, value)| ((*name).to_string(), short(value(&row)))).collect()
 }

@@ -1,0 +1,113 @@
+//! The linear decoder of an experiment's trials: trained when it is asked for what is not there yet.
+
+use super::workspace::Workspace;
+use crate::data::TrialId;
+use crate::decode::movie::MovieDecoder;
+use crate::decode::{DecodeConfig, Decoded};
+use crate::error::Result;
+use crate::event::{Event, Observer};
+use crate::stop::Stop;
+
+/// Decodes the trials of one experiment.
+pub struct LinearDecoders<'a> {
+    workspace: &'a Workspace,
+    observer: &'a dyn Observer,
+    stop: &'a Stop,
+    /// The last one that was trained, and what on: the trials of one fold share it.
+    trained: Option<(Training, MovieDecoder)>,
+}
+
+/// The mouse, and its trials by fold.
+type Training = (usize, Vec<(usize, TrialId)>);
+
+impl<'a> LinearDecoders<'a> {
+    /// Trains nothing yet.
+    pub fn new(workspace: &'a Workspace, observer: &'a dyn Observer, stop: &'a Stop) -> Self {
+        Self { workspace, observer, stop, trained: None }
+    }
+
+    /// Decodes a trial, or takes what was decoded before from the same trials with the same settings.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Interrupted`] when it is asked to stop; when a trial can't be read or a file written.
+    pub fn decode(&mut self, index: usize, trial: TrialId) -> Result<Decoded> {
+        let workspace = self.workspace;
+        let split = &workspace.mice[index];
+        let path = workspace.folder.decoded(&split.mouse.id, trial);
+        let training = (index, workspace.training_for(index, trial)?);
+        let settings = settings(&workspace.experiment.decode, &split.fingerprint, &training.1);
+        if path.exists() {
+            let found = Decoded::read(&path)?;
+            if found.settings == settings {
+                return Ok(found);
+            }
+        }
+        let decoder = match self.trained.take() {
+            Some((of, decoder)) if of == training => decoder,
+            _ => self.train(&training)?,
+        };
+        let recorded = split.mouse.read_trial(trial)?;
+        let decoded = Decoded::new(&decoder, recorded.responses.view(), &settings);
+        self.trained = Some((training, decoder));
+        decoded.write(&path)?;
+        Ok(decoded)
+    }
+
+    fn train(&self, (index, trials): &Training) -> Result<MovieDecoder> {
+        let mouse = &self.workspace.mice[*index].mouse;
+        let config = &self.workspace.experiment.decode;
+        self.say_windows(config, mouse.neurons);
+        let task = format!("linear decoder {}", mouse.id);
+        let steps = trials.len() as u64;
+        self.observer.emit(Event::Started { task: task.clone(), steps, unit: "trials" });
+        let read = |(number, &(fold, id)): (usize, &(usize, TrialId))| {
+            self.stop.check()?;
+            let trial = mouse.read_trial(id)?;
+            self.observer.emit(Event::Progress { task: task.clone(), step: number as u64 + 1, loss: None });
+            Ok((fold, trial))
+        };
+        let decoder = MovieDecoder::train(trials.iter().enumerate().map(read), config)?;
+        self.observer.emit(Event::Finished { task });
+        let (least, most) = config
+            .strengths
+            .iter()
+            .fold((f64::INFINITY, 0.0f64), |(least, most), &s| (least.min(s), most.max(s)));
+        if config.strengths.len() > 1 && (decoder.strength == least || decoder.strength == most) {
+            let message = format!(
+                "linear decoder of mouse {}: the penalty of strength {} is at the end of decode.strengths; others \
+                 beyond it may be better",
+                mouse.id, decoder.strength
+            );
+            self.observer.emit(Event::Note { message });
+        }
+        Ok(decoder)
+    }
+
+    fn say_windows(&self, config: &DecodeConfig, neurons: usize) {
+        let windows = config.windows(neurons);
+        if windows.len() < config.lags.len() {
+            let message = format!(
+                "linear decoder: with {neurons} neurons the {} windows are joined to one of frames {} to {}, so as not \
+                 to exceed decode.most_features = {}",
+                config.lags.len(),
+                windows[0].start,
+                windows[0].end - 1,
+                config.most_features
+            );
+            self.observer.emit(Event::Note { message });
+        }
+    }
+}
+
+/// Names everything that a decoded movie depends on.
+fn settings(config: &DecodeConfig, fingerprint: &str, training: &[(usize, TrialId)]) -> String {
+    let trials: Vec<String> = training.iter().map(|(fold, trial)| format!("{fold}:{trial}")).collect();
+    serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "decode": config,
+        "recording": fingerprint,
+        "training": blake3::hash(trials.join(",").as_bytes()).to_hex().to_string(),
+        "training_trials": training.len(),
+    })
+    .to_string()
+}
