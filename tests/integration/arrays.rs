@@ -104,7 +104,7 @@ fn movies_in_one_file_and_in_a_folder_make_the_same_mouse_whatever_their_order_a
     write(&at("movies.npy"), &[3, 8, 4, 5], |i| ends(i, movie(i), i[1]));
     write_fortran(&at("responses.npy"), &[3, 6, 8], |i| ends(i, response(i), i[2]));
     write(&at("behavior.npy"), &[3, 2, 8], |i| ends(i, value(i), i[2]));
-    write(&at("positions.npy"), &[6, 2], |i| value(i));
+    write(&at("positions.npy"), &[6, 2], value);
     write_texts(&at("tiers.npy"), &["train", "oracle", "train"]).unwrap();
     for (trial, name) in ["2", "9", "10"].into_iter().enumerate() {
         let frames = if trial == 1 { 6 } else { 8 };
