@@ -208,6 +208,8 @@ mod tests {
             let embedded = geometry.embed(movie.view());
             prop_assert_eq!(geometry.crop(embedded.view()), movie.view());
             prop_assert_eq!(embedded.sum(), movie.sum());
+            let ones = geometry.embed(Array3::ones((1, h, w)).view());
+            prop_assert_eq!(geometry.whole(), ones.index_axis(Axis(0), 0));
         }
     }
 }

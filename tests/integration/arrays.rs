@@ -309,6 +309,84 @@ fn the_commands_make_a_mouse_and_decode_it() {
     decode(&["--penalty", "0"]).assert().code(2).stderr(contains("more than 0"));
 }
 
+/// Ten still images in two folds, each member leaving out one.
+const STILLS: &str = r#"
+name = "stills"
+run = "run"
+[data]
+mice = ["mouse"]
+folds = 2
+frame_rate_hz = 1.0
+trials = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+[ensemble]
+members = 2
+folds = "cross"
+[clip]
+size = 1
+step = 1
+[input]
+height = 33
+width = 31
+[model]
+core_features = [4]
+spatial_strides = [4]
+temporal_kernel = 1
+expansion_ratio = 1
+se_reduce_ratio = 4
+readout = "gaussian"
+cortex_features = []
+[train]
+batch_size = 4
+warmup_epochs = 1
+cosine_epochs = 1
+epoch_samples = 8
+[mask]
+from = "everywhere"
+[decode]
+lags = [0]
+smooth_frames = 1
+[reconstruction]
+combine = "gradients"
+iterations = 2
+stride = 1
+skip_frames = 0
+"#;
+
+#[test]
+fn still_images_go_the_whole_way_and_each_is_judged_by_others() {
+    let (folder, stimuli, responses) = shown_pictures(10, 4, 2);
+    import_arrays(&files(images(&stimuli, 1), &[&responses]), &folder.path().join("mouse"), &Silent).unwrap();
+    std::fs::write(folder.path().join("stills.toml"), STILLS).unwrap();
+    let run = |command: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_v1reel"));
+        program
+            .current_dir(&folder)
+            .args([command, "stills.toml", "--quiet", "--threads", "1"])
+            .assert()
+            .success()
+    };
+    run("train");
+    run("validate");
+    // The padding does not matter, every pixel of the images does.
+    run("mask").stdout(contains("961            961  961"));
+    run("reconstruct").stderr(contains("mask was trained").not());
+    run("evaluate");
+    let table = std::fs::read_to_string(folder.path().join("run/evaluation/trials.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 10);
+    let responses = std::fs::read_to_string(folder.path().join("run/evaluation/responses.csv")).unwrap();
+    let mut rows = responses.lines();
+    let column = rows.next().unwrap().split(',').position(|name| name == "explainable_variance").unwrap();
+    // The cells are nearly noiseless: most of what they do repeats, image by image.
+    let shares = rows.map(|row| row.split(',').nth(column).unwrap().parse::<f64>().unwrap());
+    assert!(shares.filter(|&share| share > 0.5).count() >= 4);
+    // Were an image part of the mean that it is held against, it would correlate by some 1 / sqrt(5).
+    let column =
+        table.lines().next().unwrap().split(',').position(|name| name == "control_mean_movie").unwrap();
+    let mean: f64 =
+        table.lines().skip(1).map(|row| row.split(',').nth(column).unwrap().parse::<f64>().unwrap()).sum();
+    assert!(mean / 10.0 < 0.15, "{mean}");
+}
+
 /// Folder of the recordings of Antolik et al. 2016, when it is there.
 fn antolik() -> Option<PathBuf> {
     let shared = std::env::var_os("V1REEL_SHARED")
