@@ -38,7 +38,9 @@ impl<'a> LinearDecoders<'a> {
         let settings = settings(&workspace.experiment.decode, &split.fingerprint, &training.1);
         if path.exists() {
             let found = Decoded::read(&path)?;
-            if found.settings == settings {
+            let [height, width] = split.mouse.frame_size;
+            let shape = (split.mouse.trial(trial)?.frames, height, width);
+            if found.settings == settings && found.movie.dim() == shape {
                 return Ok(found);
             }
         }

@@ -16,7 +16,7 @@ pub struct DecodeConfig {
     /// others is taken.
     pub strengths: Vec<f64>,
     /// With more neurons times windows than this, the windows are joined to one: memory grows with the square of
-    /// this, time with its cube.
+    /// their number (10,000 take 5 GB), time with its cube.
     pub most_features: usize,
 }
 

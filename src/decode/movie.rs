@@ -116,11 +116,10 @@ fn choose(parts: &[Moments], strengths: &[f64]) -> Result<(f64, Moments)> {
     if used.len() < 2 {
         return Ok((start, all));
     }
-    let rests: Vec<Moments> = used.iter().map(|part| all.without(part)).collect();
     let error = |place: usize| -> Result<f64> {
-        let each =
-            used.iter().zip(&rests).map(|(part, rest)| Ok(part.squared_error(&rest.fit(strengths[place])?)));
-        each.sum()
+        // The rest anew each time: of thousands of neurons each set of sums is half a gigabyte.
+        let of_part = |part: &&Moments| Ok(part.squared_error(&all.without(part).fit(strengths[place])?));
+        used.iter().map(of_part).sum()
     };
     let (mut best, mut least) = (middle, error(middle)?);
     for up in [true, false] {

@@ -8,7 +8,7 @@ use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
 use crate::cli::workspace::Workspace;
-use crate::data::{Mouse, MouseId, TrialId};
+use crate::data::{Mouse, TrialId};
 use crate::error::{Error, Result};
 use crate::evaluate::controls::{HeldOutNeurons, mean_movie};
 use crate::evaluate::course::{CoursePoint, course, write_course};
@@ -62,7 +62,7 @@ pub fn evaluate(
         let mut mean_movies = BTreeMap::new();
         for &trial in &workspace.chosen[index] {
             stop.check()?;
-            let made = made(workspace, &mouse.id, trial)?;
+            let made = made(workspace, mouse, trial)?;
             let Some(result) = made.get(&Condition::Recorded) else {
                 let path = workspace.folder.ensemble(Condition::Recorded.name(), &mouse.id, trial);
                 return Err(Error::invalid(path, "this trial is not reconstructed yet (v1reel reconstruct)"));
@@ -124,18 +124,23 @@ fn write(workspace: &Workspace, rows: &[TrialScore], points: Vec<CoursePoint>) -
 }
 
 /// Reads the reconstructions of a trial under all conditions that were made.
-fn made(
-    workspace: &Workspace,
-    mouse: &MouseId,
-    trial: TrialId,
-) -> Result<BTreeMap<Condition, Reconstruction>> {
+fn made(workspace: &Workspace, mouse: &Mouse, trial: TrialId) -> Result<BTreeMap<Condition, Reconstruction>> {
     let all = [Condition::Recorded].into_iter().chain(Condition::CONTROLS);
     let mut made = BTreeMap::new();
     for condition in all {
-        let path = workspace.folder.ensemble(condition.name(), mouse, trial);
-        if path.exists() {
-            made.insert(condition, Reconstruction::read(&path)?);
+        let path = workspace.folder.ensemble(condition.name(), &mouse.id, trial);
+        if !path.exists() {
+            continue;
         }
+        let found = Reconstruction::read(&path)?;
+        let ([height, width], (_, rows, columns)) = (mouse.frame_size, found.movie.dim());
+        if [rows, columns] != [height, width] {
+            let problem = format!(
+                "frames of {rows} x {columns}, those of the mouse are {height} x {width}; delete it and reconstruct again"
+            );
+            return Err(Error::invalid(path, problem));
+        }
+        made.insert(condition, found);
     }
     Ok(made)
 }
