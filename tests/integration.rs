@@ -3,6 +3,7 @@
 mod integration {
     mod ablation;
     mod allocation;
+    mod arrays;
     mod behavior_alterations;
     mod cli;
     mod controls;

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::ablate_args::AblateArgs;
 use super::data_args::DataArgs;
+use super::decode_args::DecodeArgs;
 use crate::device::DeviceChoice;
 use crate::reconstruct::Condition;
 
@@ -81,6 +82,8 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Score reconstructions against the true movies; write tables and print a summary
     Evaluate(EvaluateArgs),
+    /// Decode still images from the responses to them by a linear map, each without its own share, beside chance
+    Decode(DecodeArgs),
     /// Reconstruct and predict with fewer neurons, or with behavior altered, and compare
     Ablate(AblateArgs),
     /// Make a page to look at: movies beside what the mouse watched, playing in step with its behavior and its

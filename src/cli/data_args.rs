@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::arrays_args::FromArraysArgs;
 use super::nwb_args::{NwbExportArgs, NwbImportArgs};
 
 /// Arguments of `data`.
@@ -23,6 +24,8 @@ pub enum DataCommand {
     Convert(ConvertArgs),
     /// Make a mouse folder of an NWB file, everything at one rate
     Import(NwbImportArgs),
+    /// Make a mouse folder of your own arrays (.npy): movies or still images, and responses to them
+    FromArrays(FromArraysArgs),
     /// Write a mouse, and what was reconstructed from it, as an NWB file
     Export(NwbExportArgs),
 }

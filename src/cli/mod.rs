@@ -2,9 +2,11 @@
 
 pub mod ablate_args;
 pub mod args;
+pub mod arrays_args;
 pub mod chosen;
 pub mod commands;
 pub mod data_args;
+pub mod decode_args;
 pub mod event_log;
 mod leaks;
 mod linear;
@@ -61,6 +63,7 @@ fn run(cli: Cli) -> Result<()> {
             DataCommand::Verify(args) => commands::verify::run(&args, &session),
             DataCommand::Convert(args) => commands::convert::run(&args, &session),
             DataCommand::Import(args) => commands::nwb::run_import(&args, &session),
+            DataCommand::FromArrays(args) => commands::from_arrays::run(&args, &session),
             DataCommand::Export(args) => commands::nwb::run_export(&args, &session),
         },
         Command::Train(args) => commands::train::run(&args, &session),
@@ -71,6 +74,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => commands::predict::run(&args, &session),
         Command::Reconstruct(args) => commands::reconstruct::run(&args, &session),
         Command::Evaluate(args) => commands::evaluate::run(&args, &session),
+        Command::Decode(args) => commands::decode::run(&args, &session),
         Command::Ablate(args) => commands::ablate::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
         Command::Compare(args) => commands::compare::run(&args),

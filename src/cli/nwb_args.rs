@@ -109,7 +109,8 @@ pub struct NwbExportArgs {
     pub location: String,
 }
 
-fn frame_size(text: &str) -> Result<[usize; 2], String> {
+/// Reads height x width.
+pub(super) fn frame_size(text: &str) -> Result<[usize; 2], String> {
     let number = |text: &str| text.parse::<usize>().ok().filter(|&pixels| (1..=10_000).contains(&pixels));
     let size = text.split_once('x').and_then(|(height, width)| Some([number(height)?, number(width)?]));
     size.ok_or_else(|| format!("{text:?}; expected height x width in pixels, as in 36x64"))

@@ -26,7 +26,8 @@ pub const PUBLISHED_FOLDS: usize = 7;
 /// Hashes a movie, as published: five frames spread over it, cast to bytes, the perceptual hashes
 /// of each combined by exclusive or.
 ///
-/// A movie of fewer than five frames, which the published code refuses, is hashed by all it has.
+/// A movie of fewer than five frames, which the published code refuses, is hashed by an odd number of those it has:
+/// of a still image, an even number of equal hashes would cancel, and all images share a fold.
 ///
 /// # Shapes
 /// `movie`: `[frame, height, width]`, 0..255, its valid frames only.
@@ -36,9 +37,10 @@ pub fn movie_hash(movie: ArrayView3<'_, f32>) -> u64 {
         return 0;
     }
     let step = (frames / HASH_FRAMES).max(1);
+    let hashed = if frames < HASH_FRAMES { frames.saturating_sub(1) | 1 } else { HASH_FRAMES };
     (step / 2..frames)
         .step_by(step)
-        .take(HASH_FRAMES)
+        .take(hashed)
         .map(|frame| {
             let pixels = movie.index_axis(ndarray::Axis(0), frame);
             perceptual_hash::of_frame(&pixels.map(|&value| value as u8))

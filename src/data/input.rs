@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array3, Array4, ArrayView2, ArrayView3, ArrayViewMut4, Axis, s};
+use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3, ArrayViewMut4, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use super::trial::Trial;
@@ -66,6 +66,13 @@ impl Geometry {
     /// Returns the input's columns that hold content.
     pub fn columns(&self) -> Range<usize> {
         self.first[1]..self.first[1] + self.content[1]
+    }
+
+    /// Marks the content in the input: 1 where it is, 0 in the padding, `[height, width]` of the input.
+    pub fn whole(&self) -> Array2<f32> {
+        let mut whole = Array2::zeros(self.input);
+        whole.slice_mut(s![self.rows(), self.columns()]).fill(1.0);
+        whole
     }
 
     /// Embeds a movie in the input, padded with 0.
@@ -144,7 +151,6 @@ fn channels(trial: &Trial) -> usize {
 mod tests {
     use super::*;
     use crate::data::trial::TrialId;
-    use ndarray::{Array2, Array3};
     use proptest::prelude::*;
 
     #[test]
@@ -202,6 +208,8 @@ mod tests {
             let embedded = geometry.embed(movie.view());
             prop_assert_eq!(geometry.crop(embedded.view()), movie.view());
             prop_assert_eq!(embedded.sum(), movie.sum());
+            let ones = geometry.embed(Array3::ones((1, h, w)).view());
+            prop_assert_eq!(geometry.whole(), ones.index_axis(Axis(0), 0));
         }
     }
 }

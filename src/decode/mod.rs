@@ -5,6 +5,7 @@ pub mod cholesky;
 pub mod config;
 pub mod cross_validation;
 pub mod decoded;
+pub mod images;
 pub mod moments;
 pub mod movie;
 pub mod ridge;

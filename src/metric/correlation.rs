@@ -22,6 +22,15 @@ pub fn pixel_correlation(
     pearson(&masked(ground_truth, mask), &masked(reconstruction, mask))
 }
 
+/// Pearson's r of two lists of numbers, such as the pixels of two images. NaN when one is constant or empty.
+///
+/// # Panics
+/// When they differ in length.
+pub fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len(), "lists of different lengths");
+    pearson(a, b)
+}
+
 /// [`pixel_correlation`] after the reconstruction went through [`gaussian_filter`], the same `sigma`
 /// (frames and pixels) on every axis. Bauer et al. use 0.5 and filter before they mask.
 pub fn smoothed_pixel_correlation(

@@ -72,6 +72,11 @@ impl PairedMoments {
         self.neurons.iter().map(|Moments { about_mean: [a, b, ab], .. }| ab / (a * b).sqrt()).collect()
     }
 
+    /// Sums of deviations from the mean over all parts: of each neuron the squares of both sides and the products.
+    pub fn over_all(&self) -> impl Iterator<Item = [f64; 3]> {
+        self.neurons.iter().map(|moments| moments.about_mean)
+    }
+
     /// Sums, over the parts, of deviations from the part's own mean: of each neuron the squares of both
     /// sides and the products.
     pub fn within_parts(&self) -> impl Iterator<Item = [f64; 3]> {

@@ -6,6 +6,10 @@ use ndarray::{Array2, ArrayView3, Axis};
 use super::moments::PairedMoments;
 use super::statistics::centred;
 
+mod stills;
+
+use stills::Stills;
+
 /// What repeated showings say of each neuron; movies are added one by one.
 #[derive(Debug, Clone)]
 pub struct Repeats {
@@ -15,6 +19,8 @@ pub struct Repeats {
     freedom: f64,
     leave_one_out: PairedMoments,
     powers: Vec<Powers>,
+    /// The same over movies instead of over time, for movies during which nothing changes.
+    stills: Stills,
 }
 
 /// Variances over time of one neuron, each times the degrees of freedom.
@@ -33,6 +39,7 @@ impl Repeats {
             freedom: 0.0,
             leave_one_out: PairedMoments::new(neurons),
             powers: vec![Powers::default(); neurons],
+            stills: Stills::new(neurons),
         }
     }
 
@@ -69,6 +76,7 @@ impl Repeats {
             });
             self.leave_one_out.add(others.view(), showing);
         }
+        self.stills.add(showings);
         self.freedom += frames as f64 - 1.0;
         let count = count as f64;
         for (neuron, powers) in self.powers.iter_mut().enumerate() {
@@ -81,6 +89,13 @@ impl Repeats {
             powers.signal += (of_sum - alone) / (count * (count - 1.0));
             powers.total += alone / count;
         }
+    }
+
+    /// Says whether no response to any of the movies changes during it, as when each is a still image and one number its
+    /// response. What repeats is then what differs between images: signal power is the variance over images of the
+    /// responses that are to be expected, from a one-way analysis of variance.
+    pub fn are_stills(&self) -> bool {
+        self.movies > 1 && self.powers.iter().all(|powers| powers.total == 0.0)
     }
 
     /// Oracle score of each neuron: the correlation, over all showings and frames at once, of each showing
@@ -96,14 +111,20 @@ impl Repeats {
     /// neurons that ignore the movie.
     ///
     /// Several movies are averaged by their frames, each about its own mean, because showings of different
-    /// movies can't be paired.
+    /// movies can't be paired. Of still images, during which no response changes, see [`Repeats::are_stills`].
     pub fn signal_power(&self) -> Vec<f64> {
+        if self.are_stills() {
+            return self.stills.powers().iter().map(|[signal, _]| *signal).collect();
+        }
         self.powers.iter().map(|powers| powers.signal / self.freedom).collect()
     }
 
     /// Share of the variance over time that repeats: signal power over the mean variance of one showing.
     /// NaN for a neuron that never changes.
     pub fn explainable_variance(&self) -> Vec<f64> {
+        if self.are_stills() {
+            return self.stills.powers().iter().map(|[signal, noise]| signal / (signal + noise)).collect();
+        }
         self.powers.iter().map(|powers| powers.signal / powers.total).collect()
     }
 
@@ -116,6 +137,13 @@ impl Repeats {
     /// `predictions` holds, for each movie that was added, the prediction and [`mean_response`]. A prediction
     /// differs between showings when the animal behaves differently: it is averaged as the responses are.
     pub fn normalised_correlations(&self, predictions: &PairedMoments) -> Vec<f64> {
+        if self.are_stills() {
+            let of = |([signal, _], [x, _, xy]): (&[f64; 2], [f64; 3])| {
+                let squares = signal * self.stills.freedom();
+                if squares > 0.0 { xy / (x * squares).sqrt() } else { f64::NAN }
+            };
+            return self.stills.powers().iter().zip(predictions.over_all()).map(of).collect();
+        }
         let of = |(powers, [x, _, xy]): (&Powers, [f64; 3])| {
             if powers.signal > 0.0 { xy / (x * powers.signal).sqrt() } else { f64::NAN }
         };

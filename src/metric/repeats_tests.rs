@@ -142,3 +142,59 @@ fn several_movies_count_by_their_frames_each_about_its_own_mean() {
     let expected = (29.0 * a + 59.0 * b) / 88.0;
     assert!((both - expected).abs() < 1e-9, "{both} {expected}"); // f64 sums of squares about 100
 }
+
+/// One cell's responses to still images, each held for three frames: a part per image of variance 1 and noise.
+fn stills(images: &[f64], noise: f64, shown: impl Fn(usize) -> usize) -> Vec<Array3<f32>> {
+    let drawn = normal("noise of stills", images.len() * 10);
+    let one = |image: usize, showing: usize| images[image] + noise.sqrt() * drawn[image * 10 + showing];
+    let of = |image: usize| {
+        Array3::from_shape_fn((shown(image), 1, 3), |(showing, _, _)| one(image, showing) as f32)
+    };
+    (0..images.len()).map(of).collect()
+}
+
+#[test]
+fn of_still_images_signal_and_noise_are_told_apart_over_images() {
+    let images = normal("images", 4000);
+    let (mut repeats, mut exact, mut other) = (Repeats::new(1), PairedMoments::new(1), PairedMoments::new(1));
+    let noise = row(&normal("of a wrong model", 3 * images.len()));
+    for (image, showings) in stills(&images, 3.0, |image| 2 + image % 4).iter().enumerate() {
+        repeats.add(showings.view());
+        let mean = mean_response(showings.view());
+        exact.add(row(&[images[image]; 3]).view(), mean.view());
+        let wrong = f64::from(noise[[0, image]]);
+        other.add(row(&[images[image] + wrong; 3]).view(), mean.view());
+    }
+    assert!(repeats.are_stills());
+    // 4000 images: a variance of 1 within 4 standard errors of about 0.035.
+    assert!((repeats.signal_power()[0] - 1.0).abs() < 0.14, "{:?}", repeats.signal_power());
+    assert!((repeats.explainable_variance()[0] - 0.25).abs() < 0.03, "{:?}", repeats.explainable_variance());
+    // The model that knows the images is perfect however noisy the neuron is; one of half signal has 1 / sqrt(2).
+    let [exact, other] = [exact, other].map(|moments| repeats.normalised_correlations(&moments)[0]);
+    assert!((exact - 1.0).abs() < 0.1 && (other - 0.5f64.sqrt()).abs() < 0.1, "{exact} {other}");
+}
+
+#[test]
+fn equal_numbers_of_showings_give_the_published_formula_over_images() {
+    let images = normal("images", 30);
+    let all = stills(&images, 2.0, |_| 4);
+    let mut repeats = Repeats::new(1);
+    all.iter().for_each(|showings| repeats.add(showings.view()));
+    // Images side by side are a movie whose frames they are; there, the mean of each pass counts for nothing, here it is
+    // noise as well: pairs of passes that are told apart by chance alone.
+    let movie = Array3::from_shape_fn((4, 1, 30), |(showing, _, image)| all[image][[showing, 0, 0]]);
+    let mut as_movie = Repeats::new(1);
+    as_movie.add(movie.view());
+    let [over_images, over_time] = [repeats, as_movie].map(|repeats| repeats.signal_power()[0]);
+    // The two differ by the variance of four passes' means over 30 images, about 2 / 30 / 4.
+    assert!((over_images - over_time).abs() < 0.05, "{over_images} {over_time}");
+}
+
+#[test]
+fn movies_that_change_are_no_stills() {
+    let mut repeats = Repeats::new(1);
+    repeats.add(showings(&[1.0, 1.0, 1.0], 0.0, 2).view());
+    assert!(!repeats.are_stills(), "one movie says nothing over movies");
+    repeats.add(showings(&normal("signal", 20), 1.0, 2).view());
+    assert!(!repeats.are_stills());
+}

@@ -95,10 +95,24 @@ impl Default for ReconstructionConfig {
     }
 }
 
-/// How a transparency mask is trained.
+/// What a transparency mask is made from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskSource {
+    /// Trained by blending movies, as published.
+    #[default]
+    Training,
+    /// Nothing: every pixel of the movie matters, those of the padding don't. For small recordings, whose encoders
+    /// know too little to say where the neurons look, and for movies that were cut to what the neurons see.
+    Everywhere,
+}
+
+/// How a transparency mask is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MaskConfig {
+    /// What it is made from; all other keys are of the trained one.
+    pub from: MaskSource,
     /// Updates of the mask.
     pub iterations: usize,
     /// First frame of the trial that is blended; a window long.
@@ -118,6 +132,7 @@ pub struct MaskConfig {
 impl Default for MaskConfig {
     fn default() -> Self {
         Self {
+            from: MaskSource::Training,
             iterations: 1000,
             first_frame: 50,
             learning_rate: 10.0,

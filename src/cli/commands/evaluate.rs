@@ -59,7 +59,7 @@ pub fn evaluate(
     let (mut rows, mut points) = (Vec::new(), Vec::new());
     for (index, split) in workspace.mice.iter().enumerate() {
         let mouse = &split.mouse;
-        let mean_movie = mean_movie(mouse, &split.training)?;
+        let mut mean_movies = BTreeMap::new();
         for &trial in &workspace.chosen[index] {
             stop.check()?;
             let made = made(workspace, mouse, trial)?;
@@ -67,13 +67,20 @@ pub fn evaluate(
                 let path = workspace.folder.ensemble(Condition::Recorded.name(), &mouse.id, trial);
                 return Err(Error::invalid(path, "this trial is not reconstructed yet (v1reel reconstruct)"));
             };
-            // Other held-out movies where there are some, else training ones.
-            let others = split.held_out.iter().chain(&split.training).filter(|&&other| other != trial);
+            // Of trials that a decoder of this one may know: where members leave out folds of their own, those differ.
+            let training: Vec<_> =
+                workspace.training_for(index, trial)?.into_iter().map(|(_, trial)| trial).collect();
+            if !mean_movies.contains_key(&training) {
+                mean_movies.insert(training.clone(), mean_movie(mouse, &training)?);
+            }
+            // Other held-out movies where there are some, else training ones; none that show the same.
+            let same = workspace.showings(index, trial)?;
+            let others = split.held_out.iter().chain(&split.training).filter(|other| !same.contains(other));
             let others = others
                 .take(OTHER_TRIALS)
                 .map(|&other| mouse.read_movie(other))
                 .collect::<Result<Vec<_>>>()?;
-            let mut controls = Controls::of(result, &made, mean_movie.view(), &others);
+            let mut controls = Controls::of(result, &made, mean_movies[&training].view(), &others);
             if let Some(half) = made.get(&Condition::HeldOutNeurons) {
                 controls.held_out_neurons = held_out(workspace, mouse, trial, result, half)?;
             }

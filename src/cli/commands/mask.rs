@@ -1,5 +1,7 @@
 //! `v1reel mask`: trains the transparency mask of every mouse.
 
+use ndarray::Array2;
+
 use crate::cli::args::ExperimentArgs;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
@@ -8,6 +10,7 @@ use crate::cli::workspace::Workspace;
 use crate::ensemble::Ensemble;
 use crate::error::Result;
 use crate::event::{Event, Observer};
+use crate::reconstruct::config::MaskSource;
 use crate::reconstruct::mask_training::MaskPlan;
 use crate::report::mask_picture::write_mask;
 
@@ -40,7 +43,7 @@ pub fn run(args: &ExperimentArgs, session: &Session) -> Result<()> {
     run.close()
 }
 
-/// Trains the masks that are not there yet.
+/// Makes the masks that are not there yet.
 ///
 /// # Errors
 /// Whatever the stage returns.
@@ -52,20 +55,28 @@ pub fn train(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<()
             run.observer.emit(Event::Note { message });
             continue;
         }
-        let plan = MaskPlan {
-            mouse: &split.mouse,
-            readout: index,
-            members: &workspace.members_without_held_out_fold(),
-            trials: &split.training,
-            clip: workspace.experiment.clip,
-            input_size: workspace.experiment.input_size,
-            config: &workspace.experiment.mask,
-            seed: &workspace.experiment.seed,
-            stop: &run.stop,
+        let mask = match workspace.experiment.mask.from {
+            MaskSource::Training => train_one(workspace, index, ensemble, run)?,
+            MaskSource::Everywhere => workspace.geometry(index)?.whole(),
         };
-        let mask = plan.train(ensemble, &run.observer)?;
         workspace.write_mask(index, &mask)?;
         write_mask(&path.with_extension("png"), mask.view())?;
     }
     Ok(())
+}
+
+fn train_one(workspace: &Workspace, index: usize, ensemble: &Ensemble, run: &Run) -> Result<Array2<f32>> {
+    let split = &workspace.mice[index];
+    let plan = MaskPlan {
+        mouse: &split.mouse,
+        readout: index,
+        members: &workspace.members_without_held_out_fold(),
+        trials: &split.training,
+        clip: workspace.experiment.clip,
+        input_size: workspace.experiment.input_size,
+        config: &workspace.experiment.mask,
+        seed: &workspace.experiment.seed,
+        stop: &run.stop,
+    };
+    plan.train(ensemble, &run.observer)
 }

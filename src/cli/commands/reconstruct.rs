@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::reconstruct::Condition;
 use crate::reconstruct::condition::averaged;
+use crate::reconstruct::config::MaskSource;
 use crate::reconstruct::result::TrueMoviePrediction;
 use crate::report::trial_pictures::write_pictures;
 
@@ -61,7 +62,8 @@ pub fn announce(workspace: &Workspace, run: &Run) -> Result<()> {
                 );
                 run.observer.emit(Event::Note { message });
             }
-            if split.training.contains(&trial) {
+            let trained = workspace.experiment.mask.from == MaskSource::Training;
+            if trained && split.training.contains(&trial) {
                 let message =
                     format!("mouse {mouse}: the transparency mask was trained on trial {trial} too");
                 run.observer.emit(Event::Warning { message });

@@ -1,5 +1,6 @@
 //! Storage formats of recordings.
 
+pub mod arrays;
 pub mod hdf5;
 pub mod npy_array;
 pub mod npy_header;

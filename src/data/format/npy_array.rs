@@ -137,6 +137,22 @@ impl NpyArray {
         }
     }
 
+    /// Reads the number at an index of every axis, however many there are.
+    ///
+    /// # Panics
+    /// When there are other axes, an index is out of range, or the elements are text.
+    pub fn number(&self, index: &[usize]) -> f64 {
+        let shape = &self.header.shape;
+        assert_eq!(index.len(), shape.len(), "an index of every axis");
+        assert!(index.iter().zip(shape).all(|(at, length)| at < length), "indices in range");
+        let flat = index.iter().zip(&self.strides).map(|(at, stride)| at * stride).sum();
+        match self.element() {
+            Element::F4 => f32::from_le_bytes(self.bytes(flat)).into(),
+            Element::F8 => f64::from_le_bytes(self.bytes(flat)),
+            _ => self.integer(flat) as f64,
+        }
+    }
+
     /// Writes the numbers at `frames` of every row over `values`, row after row.
     ///
     /// # Panics

@@ -15,7 +15,7 @@ use crate::data::trial::TrialId;
 use crate::error::{Error, Result};
 
 /// Counts up when movies are compared in another way: groups that were found before don't count any more.
-const METHOD: u32 = 1;
+const METHOD: u32 = 2;
 
 /// The file.
 #[derive(Debug, Serialize, Deserialize)]
