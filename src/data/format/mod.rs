@@ -1,8 +1,11 @@
 //! Storage formats of recordings.
 
+mod checks;
 pub mod hdf5;
 pub mod npy_array;
 pub mod npy_header;
 pub mod npy_tree;
 pub mod nwb;
 mod values;
+
+pub(crate) use values::transpose;

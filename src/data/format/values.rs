@@ -19,7 +19,7 @@ pub(super) fn first_not_finite(values: &[f32]) -> Option<usize> {
 ///
 /// # Panics
 /// When there is not a value for each row and column.
-pub(super) fn transpose(values: &[f32], rows: usize, columns: usize, out: &mut Vec<f32>) {
+pub(crate) fn transpose(values: &[f32], rows: usize, columns: usize, out: &mut Vec<f32>) {
     assert_eq!(values.len(), rows * columns, "a value for each row and column");
     out.resize(values.len(), 0.0);
     for row in (0..rows).step_by(TILE) {
