@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod clip;
+pub mod clip_input;
 pub mod cutmix;
 pub mod fold;
 pub mod format;
@@ -13,6 +14,7 @@ pub mod verify;
 
 pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};
 pub use clip::{Clip, ClipConfig, ClipSampler};
+pub use clip_input::ClipInput;
 pub use fold::{FoldBy, FoldPolicy, Folds};
 pub use input::{Geometry, Padding};
 pub use mouse::{Mouse, MouseId, TrialSummary};

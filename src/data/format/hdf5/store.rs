@@ -6,9 +6,9 @@ use super::file::{MouseFile, Stored};
 use super::read::Wanted;
 use crate::data::format::checks::{not_a_number, require_frames, require_responses};
 use crate::data::format::npy_tree::Array;
-use crate::data::format::values::{first_not_finite, transpose};
+use crate::data::format::values::{first_not_finite, transpose_with};
 use crate::data::mouse::TrialSummary;
-use crate::data::trial::{Trial, TrialBuffer, memory};
+use crate::data::trial::{Trial, TrialBuffer, at_least, memory};
 use crate::error::Result;
 
 /// An open file, and where everything lies in it.
@@ -36,7 +36,7 @@ impl Store {
         buffer: &mut TrialBuffer,
     ) -> Result<()> {
         require_responses(|| self.file.path.clone(), summary)?;
-        let TrialBuffer { trial, stored } = buffer;
+        let TrialBuffer { trial, stored, least_response } = buffer;
         trial.id = summary.id;
         self.gather_movie(summary, frames, &mut trial.movie)?;
         for (array, rows) in [
@@ -46,7 +46,8 @@ impl Store {
         ] {
             let count = self.gather(array, summary, frames, stored)?;
             let mut values = memory(rows);
-            transpose(stored, frames.len(), count, &mut values);
+            let least = if array == Array::Responses { *least_response } else { f32::NEG_INFINITY };
+            transpose_with(stored, frames.len(), count, &mut values, at_least(least));
             *rows = Array2::from_shape_vec((count, frames.len()), values).expect("transposed to this");
         }
         Ok(())

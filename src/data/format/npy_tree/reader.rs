@@ -7,7 +7,7 @@ use crate::data::format::checks::{not_a_number, require_frames, require_response
 use crate::data::format::npy_array::NpyArray;
 use crate::data::format::values::{first_not_finite, transpose};
 use crate::data::mouse::{Mouse, TrialSummary};
-use crate::data::trial::{Trial, TrialBuffer, memory};
+use crate::data::trial::{Trial, TrialBuffer, at_least, memory};
 use crate::error::{Error, Result};
 
 /// Reads the valid part of a trial, and checks that nothing follows it.
@@ -31,7 +31,7 @@ pub(crate) fn read_frames(
     buffer: &mut TrialBuffer,
 ) -> Result<()> {
     require_responses(|| Array::Responses.file(&mouse.root, summary.id), summary)?;
-    let TrialBuffer { trial, stored } = buffer;
+    let TrialBuffer { trial, stored, least_response } = buffer;
     trial.id = summary.id;
     gather_movie(mouse, summary, frames, stored, &mut trial.movie)?;
     for (array, rows) in [
@@ -40,6 +40,9 @@ pub(crate) fn read_frames(
         (Array::PupilCenter, &mut trial.pupil_center),
     ] {
         gather_over(mouse, array, summary, frames, rows)?;
+    }
+    if *least_response > f32::NEG_INFINITY {
+        trial.responses.mapv_inplace(at_least(*least_response));
     }
     Ok(())
 }
