@@ -1,5 +1,6 @@
 //! Broken recordings: each trap, planted in a simulated mouse, is found where it was planted.
 
+mod damaged;
 mod files;
 mod movies;
 mod nwb;
