@@ -13,6 +13,7 @@ mod hostile_files {
     pub mod cases;
     pub mod damage;
     pub mod readers;
+    pub mod recordings;
 }
 
 mod support;

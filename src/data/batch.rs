@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array4, Array5, ArrayViewMut4, Axis};
+use ndarray::Array2;
 use rand::Rng;
 use rand::seq::SliceRandom;
+use rayon::prelude::*;
 
 use super::clip::{Clip, ClipConfig, ClipSampler};
+use super::clip_input::ClipInput;
 use super::cutmix::{Region, cutmix};
 use super::input::{Geometry, Padding};
 use super::mouse::Mouse;
@@ -26,12 +27,30 @@ mod spare;
 /// Clips that the encoder is trained on at once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// `[batch, channel, time, height, width]`
-    pub inputs: Array5<f32>,
+    /// The encoder's input of each sample, not written out: see [`Batch::input_values`].
+    pub inputs: Vec<ClipInput>,
     /// The mouse of each sample: its place among the loader's mice.
     pub mouse: Vec<usize>,
     /// For each sample `[neuron, time]`, the neurons of its mouse; clipped below at 0.
     pub responses: Vec<Array2<f32>>,
+}
+
+impl Batch {
+    /// Returns the lengths of the encoder's input: `[batch, channel, time, height, width]`.
+    pub fn input_shape(&self) -> [usize; 5] {
+        let [channels, time, height, width] = self.inputs.first().map_or([0; 4], ClipInput::shape);
+        [self.inputs.len(), channels, time, height, width]
+    }
+
+    /// Writes out the encoder's input.
+    ///
+    /// # Shapes
+    /// `[batch, channel, time, height, width]`: see [`Batch::input_shape`].
+    pub fn input_values(&self) -> Vec<f32> {
+        let mut values = Vec::with_capacity(self.input_shape().iter().product());
+        self.inputs.iter().for_each(|input| input.append_to(&mut values));
+        values
+    }
 }
 
 /// A mouse and the trials of it that are trained on.
@@ -98,7 +117,7 @@ impl Loader {
         }
         let mice = mice.into_iter().map(|m| MouseSource::new(m, &config)).collect::<Result<_>>()?;
         let spare = Spare::new(config.batch_size);
-        Ok(Self { source: Arc::new(Source { mice, config, channels, spare }) })
+        Ok(Self { source: Arc::new(Source { mice, config, spare }) })
     }
 
     /// Takes a batch back that is not needed any more: a later one uses its memory.
@@ -179,10 +198,16 @@ impl MouseSource {
     }
 
     fn read<'a>(&self, clip: Clip, buffer: &'a mut TrialBuffer) -> Result<&'a mut Trial> {
-        self.mouse.read_frames_over(clip.trial, self.sampler.config().frames(clip.first), buffer)?;
         // For training only: deconvolution leaves small negative values that a Poisson loss can't take.
-        buffer.trial.responses.mapv_inplace(|response| response.max(0.0));
+        buffer.least_response = 0.0;
+        self.mouse.read_frames_over(clip.trial, self.sampler.config().frames(clip.first), buffer)?;
         Ok(&mut buffer.trial)
+    }
+
+    /// Takes what the encoder sees of a clip.
+    fn input(&self, trial: &mut Trial) -> ClipInput {
+        let movie = std::mem::take(&mut trial.movie);
+        ClipInput::new(self.geometry, movie, trial.behavior.view(), trial.pupil_center.view())
     }
 }
 
@@ -197,7 +222,6 @@ struct Sample {
 struct Source {
     mice: Vec<MouseSource>,
     config: LoaderConfig,
-    channels: usize,
     spare: Spare,
 }
 
@@ -217,49 +241,38 @@ impl Source {
     }
 
     fn batch(&self, epoch: usize, samples: &[Sample]) -> Result<Batch> {
-        let [height, width] = self.config.input_size;
-        let shape = [samples.len(), self.channels, self.config.clip.size, height, width];
-        let inputs = self.spare.inputs(shape.iter().product());
-        let mut inputs = Array5::from_shape_vec(shape, inputs).expect("as many values as the shape has");
-        let responses = inputs
-            .axis_iter_mut(Axis(0))
-            .into_par_iter()
-            .zip(samples)
-            .map(|(input, &sample)| {
-                self.spare.with_workbench(|bench| self.prepare(epoch, sample, input, bench))
-            })
+        let prepared: Vec<(ClipInput, Array2<f32>)> = samples
+            .par_iter()
+            .map(|&sample| self.spare.with_workbench(|bench| self.prepare(epoch, sample, bench)))
             .collect::<Result<_>>()?;
+        let (inputs, responses) = prepared.into_iter().unzip();
         Ok(Batch { inputs, mouse: samples.iter().map(|sample| sample.mouse).collect(), responses })
     }
 
-    /// Draws and reads one sample into `input`, and returns its responses, `[neuron, time]`.
+    /// Draws and reads one sample: its input, and its responses, `[neuron, time]`.
     fn prepare(
         &self,
         epoch: usize,
         sample: Sample,
-        mut input: ArrayViewMut4<'_, f32>,
         bench: &mut Workbench,
-    ) -> Result<Array2<f32>> {
+    ) -> Result<(ClipInput, Array2<f32>)> {
         let source = &self.mice[sample.mouse];
         let parts = [self.config.member, epoch, sample.number].map(|part| part.to_string());
         let parts = [&parts[0], &parts[1], &parts[2], &source.mouse.id.0].map(String::as_str);
         let mut rng = seed::stream(&self.config.seed, "clip", &parts);
-        bench.clip.trial.responses = self.spare.responses();
+        (bench.clip.trial.movie, bench.clip.trial.responses) = self.spare.clip();
         let trial = source.read(source.sampler.draw(&mut rng), &mut bench.clip)?;
-        source.geometry.fill_encoder_input(trial, input.view_mut());
+        let mut input = source.input(trial);
         let mut responses = std::mem::take(&mut trial.responses);
         let mut rng = seed::stream(&self.config.seed, "cutmix", &parts);
         if rng.random_bool(self.config.cutmix_probability) {
             let partner = source.read(source.sampler.draw(&mut rng), &mut bench.partner)?;
-            let other = &mut bench.partner_input;
-            if other.dim() != input.dim() {
-                *other = Array4::zeros(input.dim());
-            }
-            source.geometry.fill_encoder_input(partner, other.view_mut());
+            let other = source.input(partner);
             let region = Region::draw(self.config.input_size, &mut rng);
-            cutmix(&region, (input, responses.view_mut()), (other.view(), partner.responses.view()));
+            cutmix(&region, (&mut input, responses.view_mut()), (&other, partner.responses.view()));
+            partner.movie = other.into_movie();
         }
-        Ok(responses)
+        Ok((input, responses))
     }
 }
 

@@ -4,9 +4,11 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayView4, ArrayViewMut2, ArrayViewMut4, Zip, s};
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+
+use super::clip_input::ClipInput;
 
 /// The box that is replaced, of all frames and channels alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,23 +47,21 @@ impl Region {
     }
 }
 
-/// Replaces `region` of `input` by that of `other`; responses become `(1 - w) r1 + w r2`, `w` the
-/// part of the input that the region covers.
+/// Replaces `region` of a clip by that of another one of the same mouse; responses become `(1 - w) r1 + w r2`, `w`
+/// the part of the input that the region covers. Behavior is replaced with the pixels that it fills.
 ///
 /// # Shapes
-/// `input`, `other`: `[channel, time, height, width]`; responses: `[neuron, time]`.
+/// Responses: `[neuron, time]`.
 ///
 /// # Panics
-/// When shapes differ or the region leaves the input.
+/// When shapes differ, the region leaves the input, or the clip is a mixed one.
 pub fn cutmix(
     region: &Region,
-    (mut input, mut responses): (ArrayViewMut4<'_, f32>, ArrayViewMut2<'_, f32>),
-    (other, other_responses): (ArrayView4<'_, f32>, ArrayView2<'_, f32>),
+    (clip, mut responses): (&mut ClipInput, ArrayViewMut2<'_, f32>),
+    (other, other_responses): (&ClipInput, ArrayView2<'_, f32>),
 ) {
-    let (_, _, height, width) = input.dim();
-    let weight = region.weight([height, width]) as f32;
-    let part = s![.., .., region.rows.clone(), region.columns.clone()];
-    input.slice_mut(part).assign(&other.slice(part));
+    let weight = region.weight(clip.geometry().input()) as f32;
+    clip.replace(region, other);
     Zip::from(&mut responses)
         .and(&other_responses)
         .for_each(|r1, &r2| *r1 = (1.0 - weight) * *r1 + weight * r2);
@@ -70,8 +70,10 @@ pub fn cutmix(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::input::{Geometry, Padding};
+    use crate::data::trial::{Trial, TrialId};
     use crate::seed;
-    use ndarray::{Array2, Array4};
+    use ndarray::{Array2, Array3, Array4, s};
 
     fn region(rows: Range<usize>, columns: Range<usize>) -> Region {
         Region { rows, columns }
@@ -90,35 +92,46 @@ mod tests {
         assert_eq!(Region::around([18, 32], 0.25, [36, 64]), region(9..27, 16..48));
     }
 
-    #[test]
-    fn pixels_are_replaced_inside_the_box_only_and_responses_mixed_by_area() {
-        let mut input = Array4::from_elem((2, 3, 4, 5), 1.0);
-        let other = Array4::from_elem((2, 3, 4, 5), 2.0);
-        let mut responses = Array2::from_elem((2, 3), 10.0);
-        let region = region(0..2, 3..5);
-        cutmix(
-            &region,
-            (input.view_mut(), responses.view_mut()),
-            (other.view(), Array2::from_elem((2, 3), 20.0).view()),
-        );
-        for ((_, _, y, x), &value) in input.indexed_iter() {
-            let inside = region.rows.contains(&y) && region.columns.contains(&x);
-            assert_eq!(value, if inside { 2.0 } else { 1.0 });
-        }
-        // 4 of 20 pixels; 1e-6 for the f32 weight.
-        assert!(responses.iter().all(|r| (r - 12.0f32).abs() < 1e-5), "{responses}");
+    /// A clip of 3 frames of 2 x 4 pixels in an input of 4 x 5, with two rows of behavior.
+    fn clip(from: f32) -> ClipInput {
+        let geometry = Geometry::new([2, 4], [4, 5], Padding::Center).unwrap();
+        let frames = |n: usize| (0..n).map(|at| from + at as f32).collect::<Vec<_>>();
+        let trial = Trial {
+            id: TrialId(0),
+            movie: Array3::from_shape_vec((3, 2, 4), frames(24)).unwrap(),
+            responses: Array2::zeros((1, 3)),
+            behavior: Array2::from_shape_vec((1, 3), frames(3)).unwrap(),
+            pupil_center: Array2::from_shape_vec((1, 3), frames(3)).unwrap() + 7.0,
+        };
+        ClipInput::new(geometry, trial.movie, trial.behavior.view(), trial.pupil_center.view())
+    }
+
+    fn values(clip: &ClipInput) -> Array4<f32> {
+        let mut values = Vec::new();
+        clip.append_to(&mut values);
+        Array4::from_shape_vec(clip.shape(), values).unwrap()
     }
 
     #[test]
-    fn an_empty_box_changes_nothing_and_a_full_one_everything() {
-        let (first, second) = (Array4::from_elem((1, 1, 4, 4), 1.0), Array4::from_elem((1, 1, 4, 4), 2.0));
-        let (r1, r2) = (Array2::from_elem((3, 1), 1.0), Array2::from_elem((3, 1), 5.0));
-        for (region, expected, response) in
-            [(region(2..2, 1..3), &first, &r1), (region(0..4, 0..4), &second, &r2)]
-        {
-            let (mut input, mut responses) = (first.clone(), r1.clone());
-            cutmix(&region, (input.view_mut(), responses.view_mut()), (second.view(), r2.view()));
-            assert_eq!((&input, &responses), (expected, response));
+    fn pixels_are_replaced_inside_the_box_only_wherever_it_lies() {
+        let (first, second) = (clip(100.0), clip(500.0));
+        let edges = |length: usize| (0..=length).flat_map(move |a| (a..=length).map(move |b| a..b));
+        for rows in edges(4) {
+            for columns in edges(5) {
+                let region = region(rows.clone(), columns);
+                let mut mixed = first.clone();
+                let mut responses = Array2::from_elem((2, 3), 10.0);
+                let other = Array2::from_elem((2, 3), 20.0);
+                cutmix(&region, (&mut mixed, responses.view_mut()), (&second, other.view()));
+                // As published: a box of the whole input, padding and all channels.
+                let mut expected = values(&first);
+                let part = s![.., .., region.rows.clone(), region.columns.clone()];
+                expected.slice_mut(part).assign(&values(&second).slice(part));
+                assert_eq!(values(&mixed), expected, "{region:?}");
+                let weight = (region.rows.len() * region.columns.len()) as f32 / 20.0;
+                // 1e-5: the weight is rounded to f32.
+                assert!(responses.iter().all(|r| (r - (10.0 + 10.0 * weight)).abs() < 1e-5), "{responses}");
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3, ArrayViewMut4, Axis, s};
+use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3, s};
 use serde::{Deserialize, Serialize};
 
 use super::trial::Trial;
@@ -121,24 +121,35 @@ impl Geometry {
     /// When the movie is not of the content's size.
     pub fn encoder_input(&self, trial: &Trial) -> Array4<f32> {
         let [height, width] = self.input;
-        let mut input = Array4::zeros((channels(trial), trial.frames(), height, width));
-        self.fill_encoder_input(trial, input.view_mut());
-        input
+        let shape = (channels(trial), trial.frames(), height, width);
+        let mut values = Vec::with_capacity(shape.0 * shape.1 * height * width);
+        self.append_movie(trial.movie.view(), &mut values);
+        self.append_rows(trial.behavior.view(), &mut values);
+        self.append_rows(trial.pupil_center.view(), &mut values);
+        Array4::from_shape_vec(shape, values).expect("as many frames in all arrays")
     }
 
-    /// Writes [`Geometry::encoder_input`] over `input`, whatever it held.
-    pub(super) fn fill_encoder_input(&self, trial: &Trial, mut input: ArrayViewMut4<'_, f32>) {
-        let mut movie = input.index_axis_mut(Axis(0), 0);
-        for (mut frame, pixels) in movie.outer_iter_mut().zip(trial.movie.outer_iter()) {
-            frame.fill(0.0);
-            frame.slice_mut(s![self.rows(), self.columns()]).assign(&pixels);
-        }
-        let rows = trial.behavior.outer_iter().chain(trial.pupil_center.outer_iter());
-        for (row, mut channel) in rows.zip(input.outer_iter_mut().skip(1)) {
-            for (&value, mut frame) in row.iter().zip(channel.outer_iter_mut()) {
-                frame.fill(value);
+    /// Appends a movie of the content's size, padded with 0: nothing is written twice.
+    pub(super) fn append_movie(&self, movie: ArrayView3<'_, f32>, values: &mut Vec<f32>) {
+        let (_, height, width) = movie.dim();
+        assert_eq!([height, width], self.content, "a movie of the content's size");
+        let [rows, columns] = self.input;
+        let pad = |values: &mut Vec<f32>, pixels: usize| values.resize(values.len() + pixels, 0.0);
+        for frame in movie.outer_iter() {
+            pad(values, self.rows().start * columns);
+            for line in frame.outer_iter() {
+                pad(values, self.columns().start);
+                values.extend(line);
+                pad(values, columns - self.columns().end);
             }
+            pad(values, (rows - self.rows().end) * columns);
         }
+    }
+
+    /// Appends a channel for each row, in which each value fills a frame.
+    pub(super) fn append_rows(&self, rows: ArrayView2<'_, f32>, values: &mut Vec<f32>) {
+        let pixels = self.input.iter().product::<usize>();
+        rows.iter().for_each(|&value| values.resize(values.len() + pixels, value));
     }
 }
 
@@ -150,6 +161,7 @@ fn channels(trial: &Trial) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::Axis;
     use crate::data::trial::TrialId;
     use proptest::prelude::*;
 

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod channel;
 pub mod clip;
+pub mod clip_input;
 pub mod cutmix;
 pub mod fold;
 pub mod format;
@@ -15,6 +16,7 @@ pub mod verify;
 pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};
 pub use channel::Channel;
 pub use clip::{Clip, ClipConfig, ClipSampler};
+pub use clip_input::ClipInput;
 pub use fold::{FoldBy, FoldPolicy, Folds};
 pub use input::{Geometry, Padding};
 pub use mouse::{Mouse, MouseId, TrialSummary};

@@ -57,6 +57,8 @@ pub(crate) struct TrialBuffer {
     pub(crate) trial: Trial,
     /// Values in the order that they are stored in.
     pub(super) stored: Vec<f32>,
+    /// Responses below are raised to this.
+    pub(super) least_response: f32,
 }
 
 impl Default for TrialBuffer {
@@ -65,8 +67,14 @@ impl Default for TrialBuffer {
         let movie = Array3::zeros((0, 0, 0));
         let trial =
             Trial { id: TrialId(0), movie, responses: rows(), behavior: rows(), pupil_center: rows() };
-        Self { trial, stored: Vec::new() }
+        Self { trial, stored: Vec::new(), least_response: f32::NEG_INFINITY }
     }
+}
+
+/// Raises a value to the least one that is wanted: the same bits whatever the recording is stored as.
+#[inline]
+pub(super) fn at_least(least: f32) -> impl Fn(f32) -> f32 + Copy {
+    move |value| if value > least { value } else { least }
 }
 
 /// Takes the memory of an array, to put another one there.

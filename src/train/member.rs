@@ -189,7 +189,7 @@ pub fn training_batch(batch: &Batch, device: &Device) -> TrainingBatch {
             Targets { mouse, weights: vec![weight; samples.len()], samples, responses }
         })
         .collect();
-    let data = TensorData::new(slice(&batch.inputs).to_vec(), batch.inputs.shape());
+    let data = TensorData::new(batch.input_values(), batch.input_shape());
     TrainingBatch { input: Tensor::from_data(data, device), targets }
 }
 

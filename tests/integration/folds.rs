@@ -1,8 +1,10 @@
 //! Folds that don't leak: movies that are equal, nearly equal or share a stretch are found and kept together, over
 //! all mice, and no others are.
 
+mod command;
+mod recall;
+
 use std::path::Path;
-use std::time::Instant;
 
 use ndarray::{Array2, Array3, s};
 use proptest::prelude::*;
@@ -13,8 +15,6 @@ use v1reel::data::movies::{Likeness, MovieGroups, Place, leaks};
 use v1reel::data::{Folds, Mouse, Tier, Trial, TrialId};
 use v1reel::event::Silent;
 use v1reel::simulate::{SimulationConfig, simulate};
-
-use super::whole_way::{Lab, SMALL};
 
 type Movie = Array3<f32>;
 
@@ -223,67 +223,6 @@ fn groups_never_cross_folds_and_leaks_are_the_groups_that_do() {
     outcome.unwrap();
 }
 
-/// A lab whose mouse sees a movie twice, the second time cut so that the published folds of the two differ; and a
-/// line of the experiment that holds the first one out.
-fn leaky_lab() -> (Lab, TempDir, String) {
-    let lab = Lab::new("neurons = 1\noracle_fraction = 0.0\n");
-    let mut movies = movies_of(&Mouse::open(lab.path("mouse")).unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    let whole = movies[0].clone();
-    for cut in 5..40 {
-        movies.push(graded(&whole, 1.0, 3.0).slice(s![..90 - cut, .., ..]).to_owned());
-        let root = folder.path().join(format!("cut_{cut}"));
-        let folds = Folds::assign(&shown(&root, &movies, &[]), 3).unwrap();
-        let [one, other] = [0, 14].map(|id| folds.get(TrialId(id)).unwrap().fold);
-        if one != other {
-            let mice = format!("mice = [{root:?}]\nheld_out_fold = {one}");
-            return (lab, folder, SMALL.replace("mice = [\"mouse\"]", &mice));
-        }
-        movies.pop();
-    }
-    panic!("no cut changes the fold");
-}
-
-#[test]
-fn the_published_folds_leak_with_a_warning_and_the_groups_don_t() {
-    let (lab, _folder, text) = leaky_lab();
-    lab.write("small.toml", &text);
-    let warned = |arguments: &[&str]| {
-        let output = lab.run(arguments);
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{stderr}");
-        stderr
-    };
-    let stderr =
-        warned(&["train", "small.toml", "--set", "data.fold_by=published", "--set", "run=published"]);
-    for expected in
-        ["warning: 1 group(s) of movies", "trial 0 (fold", "trial 14 (fold", "data.fold_by = \"groups\""]
-    {
-        assert!(stderr.contains(expected), "{stderr}");
-    }
-    let stderr = warned(&["train", "small.toml"]);
-    assert!(!stderr.contains("alike"), "{stderr}");
-}
-
-#[test]
-fn an_experiment_is_verified_with_its_folds() {
-    let (lab, _folder, text) = leaky_lab();
-    lab.write("small.toml", &text);
-    lab.ok(&["data", "verify", "small.toml"]);
-    lab.write("published.toml", &text.replace("[data]", "[data]\nfold_by = \"published\""));
-    let output = lab.run(&["data", "verify", "published.toml", "--json"]);
-    assert_eq!(output.status.code(), Some(1));
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let leaks: Vec<_> =
-        json["problems"].as_array().unwrap().iter().filter(|p| p["severity"] == "error").collect();
-    let [leak] = leaks[..] else { panic!("{json}") };
-    assert_eq!((&leak["kind"], &leak["trial"]), (&"held_out_movie_in_training".into(), &0.into()));
-    for words in ["trial 14", "is trained on: ", "data.fold_by = \"groups\""] {
-        assert!(leak["message"].as_str().unwrap().contains(words), "{leak}");
-    }
-    assert_eq!(json["mice"][0]["errors"], 1);
-}
-
 #[test]
 fn kept_groups_are_those_that_were_found_until_a_recording_changes() {
     let folder = tempfile::tempdir().unwrap();
@@ -332,71 +271,4 @@ fn a_shift_of_some_pixels_of_a_large_frame_is_a_small_one() {
     let groups = MovieGroups::find(&[&mouse, &other], &Silent).unwrap();
     assert_eq!(shared(&groups), [[place(0, 1), place(1, 0)]]);
     assert_eq!(groups.links()[0].likeness, Likeness::NearDuplicate);
-}
-
-/// One way to plant a copy of a movie, given a movie to hide it in, a number that varies it, and the pixels of a
-/// small shift.
-type Plant = fn(&Movie, &Movie, usize, isize) -> Movie;
-
-const PLANTS: [(&str, Plant); 9] = [
-    ("exact", |movie, _, _, _| movie.clone()),
-    ("1 pixel", |movie, _, k, p| shifted(movie, [p, -p, 0, 0][k % 4], [0, 0, p, -p][k % 4])),
-    ("1 pixel each way", |movie, _, k, p| shifted(movie, [p, -p][k % 2], [-p, p][k / 2 % 2])),
-    ("1.5 pixels", |movie, _, _, p| (0.5 * (shifted(movie, 0, p) + shifted(movie, 0, p + 1))).round()),
-    ("2 pixels", |movie, _, k, p| shifted(movie, [2 * p, 0][k % 2], [0, -2 * p][k % 2])),
-    ("brightness +3", |movie, _, _, _| graded(movie, 1.0, 3.0)),
-    ("contrast 0.96, -2, 1 pixel", |movie, _, _, p| graded(&shifted(movie, 0, p), 0.96, -2.0)),
-    ("sub-segment alone", |movie, _, k, _| {
-        let frames = [30, 45, 60, 150][k % 4];
-        movie.slice(s![13 * k % 140..13 * k % 140 + frames, .., ..]).to_owned()
-    }),
-    ("1 to 5 s in another movie", |movie, host, k, p| {
-        let (frames, moved) =
-            ([30, 45, 60, 150][k % 4], graded(&shifted(movie, 0, p * (k / 4 % 2) as isize), 1.0, 2.0));
-        with_segment(host, &moved, 13 * k % 140, frames, 29 * k % 130)
-    }),
-];
-
-/// Measures at one size: prints recall of each plant and precision over all pairs. `p` is the unit of shifts.
-fn measure(size: [usize; 2], movies: usize, copies: usize, p: isize) -> (f64, f64) {
-    let folder = tempfile::tempdir().unwrap();
-    let mouse = unrelated(folder.path(), "first", movies, 300, size);
-    let hosts = movies_of(&unrelated(folder.path(), "hosts", copies / PLANTS.len(), 300, size));
-    let planted: Vec<Movie> = (0..copies)
-        .map(|k| {
-            let movie = mouse.read_movie(TrialId(k as u32)).unwrap();
-            PLANTS[k % PLANTS.len()].1(&movie, &hosts[k / PLANTS.len()], k / PLANTS.len(), p)
-        })
-        .collect();
-    let other = shown(&folder.path().join("second"), &planted, &[]);
-    let start = Instant::now();
-    let groups = MovieGroups::find(&[&mouse, &other], &Silent).unwrap();
-    let seconds = start.elapsed().as_secs_f64();
-    let found = |k: usize| groups.group_of(place(0, k as u32)) == groups.group_of(place(1, k as u32));
-    for (kind, (name, _)) in PLANTS.iter().enumerate() {
-        let of_kind = (kind..copies).step_by(PLANTS.len());
-        eprintln!("  {name}: {} of {}", of_kind.clone().filter(|&k| found(k)).count(), of_kind.count());
-    }
-    let right = (0..copies).filter(|&k| found(k)).count();
-    let pairs: usize = groups.groups().iter().map(|group| group.len() * (group.len() - 1) / 2).sum();
-    let (precision, recall) = (right as f64 / pairs as f64, right as f64 / copies as f64);
-    eprintln!("{size:?}: precision {precision:.4}, recall {recall:.4}, {pairs} pairs, {seconds:.1} s");
-    (precision, recall)
-}
-
-#[test]
-#[ignore = "measures precision and recall on 480 movies of two sizes; takes minutes"]
-fn nearly_all_planted_copies_are_found_and_nearly_nothing_else() {
-    for size in [[36, 64], [12, 20]] {
-        let (precision, recall) = measure(size, 300, 180, 1);
-        assert!(precision >= 0.99 && recall >= 0.95, "{size:?}: {precision} {recall}");
-    }
-}
-
-#[test]
-#[ignore = "measures precision and recall on large movies, 4 GB of them; takes minutes"]
-fn copies_of_large_movies_shifted_by_some_pixels_are_found() {
-    let (precision, recall) = measure([144, 256], 60, 36, 3);
-    // As for small ones.
-    assert!(precision >= 0.99 && recall >= 0.95, "{precision} {recall}");
 }

@@ -6,6 +6,7 @@
 mod cases;
 mod damage;
 mod readers;
+pub mod recordings;
 
 use cases::Workbench;
 
@@ -57,6 +58,6 @@ fn damaged_notes_of_a_run_are_read_or_refused() {
 /// In our own form, which has checksums. The old form is left to `make fuzz`: one damaged file in some ten
 /// thousand ends the process in HDF5's own code.
 #[test]
-fn damaged_results_in_hdf5_are_read_or_refused() {
+fn damaged_mice_and_results_in_hdf5_are_read_or_refused() {
     survives(&[".h5"]);
 }

@@ -102,3 +102,18 @@ pub fn input_size() -> [usize; 2] {
     let size = reference_json("model.json")["input_size"].clone();
     [0, 1].map(|axis| size[axis].as_u64().unwrap() as usize)
 }
+
+/// Whether a signal ended a process; only libhdf5 is not ours to mend.
+pub fn died_in_hdf5(status: std::process::ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    status
+        .signal()
+        .is_some_and(|signal| [libc_signal::SEGV, libc_signal::BUS, libc_signal::ABRT].contains(&signal))
+}
+
+/// Signals that faults in C end in.
+mod libc_signal {
+    pub const ABRT: i32 = 6;
+    pub const BUS: i32 = 7;
+    pub const SEGV: i32 = 11;
+}

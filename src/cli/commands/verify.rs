@@ -38,7 +38,11 @@ pub fn run(args: &VerifyArgs, session: &Session) -> Result<()> {
         return Ok(());
     }
     if report.mice.is_empty() {
-        return Err(Error::Failed("no mouse was found to verify".into()));
+        let paths: Vec<String> = args.paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::Failed(format!(
+            "no mouse was found to verify in {}; name a mouse, a folder of mice or an experiment file",
+            paths.join(", ")
+        )));
     }
     let unusable: usize = report.mice.iter().map(|mouse| mouse.unusable_trials).sum();
     Err(Error::Failed(format!(

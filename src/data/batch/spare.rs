@@ -3,9 +3,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ndarray::{Array2, Array4};
+use ndarray::{Array2, Array3};
 
 use super::Batch;
+use crate::data::clip_input::ClipInput;
 use crate::data::trial::TrialBuffer;
 
 /// Batches that can be in use at once: the one that is worked on and the one that is prepared.
@@ -17,48 +18,35 @@ pub(super) struct Workbench {
     pub(super) clip: TrialBuffer,
     /// The clip that it is mixed with.
     pub(super) partner: TrialBuffer,
-    pub(super) partner_input: Array4<f32>,
 }
+
+/// A movie and responses, of any shapes.
+type Clip = (Array3<f32>, Array2<f32>);
 
 /// Memory that is not in use: no more than two batches and a workbench a thread.
 #[derive(Debug)]
 pub(super) struct Spare {
-    batch_size: usize,
-    inputs: Mutex<Vec<Vec<f32>>>,
-    responses: Mutex<Vec<Array2<f32>>>,
+    clips: usize,
+    memory: Mutex<Vec<Clip>>,
     workbenches: Mutex<Vec<Workbench>>,
 }
 
 impl Spare {
     pub(super) fn new(batch_size: usize) -> Self {
-        Self {
-            batch_size,
-            inputs: Mutex::default(),
-            responses: Mutex::default(),
-            workbenches: Mutex::default(),
-        }
+        let clips = batch_size.saturating_mul(BATCHES);
+        Self { clips, memory: Mutex::default(), workbenches: Mutex::default() }
     }
 
-    /// Takes memory for `values` of any values.
-    pub(super) fn inputs(&self, values: usize) -> Vec<f32> {
-        let mut inputs = lock(&self.inputs).pop().unwrap_or_default();
-        inputs.resize(values, 0.0);
-        inputs
-    }
-
-    /// Takes memory for responses, of any shape.
-    pub(super) fn responses(&self) -> Array2<f32> {
-        lock(&self.responses).pop().unwrap_or_default()
+    /// Takes memory for a clip.
+    pub(super) fn clip(&self) -> Clip {
+        lock(&self.memory).pop().unwrap_or_default()
     }
 
     /// Keeps the memory of a batch, unless there is enough.
     pub(super) fn keep(&self, batch: Batch) {
-        let mut inputs = lock(&self.inputs);
-        inputs.push(batch.inputs.into_raw_vec_and_offset().0);
-        inputs.truncate(BATCHES);
-        let mut responses = lock(&self.responses);
-        responses.extend(batch.responses);
-        responses.truncate(self.batch_size.saturating_mul(BATCHES));
+        let mut memory = lock(&self.memory);
+        memory.extend(batch.inputs.into_iter().map(ClipInput::into_movie).zip(batch.responses));
+        memory.truncate(self.clips);
     }
 
     /// Lends a workbench.
@@ -69,10 +57,10 @@ impl Spare {
         result
     }
 
-    /// Counts inputs, responses and workbenches.
+    /// Counts clips and workbenches.
     #[cfg(test)]
-    pub(super) fn counts(&self) -> [usize; 3] {
-        [lock(&self.inputs).len(), lock(&self.responses).len(), lock(&self.workbenches).len()]
+    pub(super) fn counts(&self) -> [usize; 2] {
+        [lock(&self.memory).len(), lock(&self.workbenches).len()]
     }
 }
 

@@ -249,6 +249,27 @@ impl NpyArray {
     }
 }
 
+/// Rows that are asked for before they are needed. A clip's frames are a few lines of memory in every row, each row in
+/// another page: nothing else foresees them, and waiting for each takes three times as long.
+const ROWS_AHEAD: usize = 24;
+
+/// Asks for memory that will be read soon.
+#[inline]
+fn prefetch<const N: usize>(elements: &[[u8; N]]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        const LINE: usize = 64;
+        let bytes = elements.as_flattened();
+        for byte in bytes.iter().step_by(LINE).chain(bytes.last()) {
+            // SAFETY: a hint about an address that may be read; it changes nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = elements;
+}
+
 /// Writes the numbers at `frames` of every row of `length` elements.
 #[inline]
 fn gather_rows<const N: usize>(
@@ -259,7 +280,14 @@ fn gather_rows<const N: usize>(
     number: impl Fn([u8; N]) -> f32,
 ) {
     let (elements, _) = data.as_chunks::<N>();
-    for (row, values) in elements.chunks_exact(length).zip(values.chunks_exact_mut(frames.len())) {
+    let (first, last) = frames.iter().fold((length - 1, 0), |(a, b), &frame| (a.min(frame), b.max(frame)));
+    for (at, values) in values.chunks_exact_mut(frames.len()).enumerate() {
+        let row = &elements[at * length..][..length];
+        if let Some(ahead) =
+            elements.get((at + ROWS_AHEAD) * length..).and_then(|rows| rows.get(first..=last))
+        {
+            prefetch(ahead);
+        }
         values.iter_mut().zip(frames).for_each(|(value, &frame)| *value = number(row[frame]));
     }
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::data::trial::TrialId;
 
 pub(crate) use meta::list_trials;
-pub(crate) use reader::{gather, place, read_frames, read_movie, read_trial};
+pub(crate) use reader::{gather, read_frames, read_movie, read_trial};
 pub(crate) use scan::{mouse_id, open};
 pub(crate) use statistics::{NAMES as STATISTICS, compute as compute_statistics};
 pub use writer::{Meta, Writer};
@@ -59,6 +59,16 @@ impl Array {
         }
     }
 
+    /// Names one of its rows in an error; those of a movie are its pixels, `width` in a line.
+    pub(crate) fn row_name(self, row: usize, width: usize) -> String {
+        match self {
+            Self::Movie => format!("pixel ({}, {})", row / width, row % width),
+            Self::Responses => format!("neuron {row}"),
+            Self::Behavior | Self::PupilCenter => format!("row {row}"),
+        }
+    }
+
+    /// Names the file of a trial's array.
     pub(crate) fn file(self, root: &Path, id: TrialId) -> PathBuf {
         root.join("data").join(self.folder()).join(format!("{id}.npy"))
     }

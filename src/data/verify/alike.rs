@@ -2,8 +2,8 @@
 //! heart. Movies that are alike within either are only remarked on.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
+use super::mouse::Looked;
 use super::problem::{Kind, Problem};
 use crate::data::format::npy_tree::Array;
 use crate::data::mouse::Mouse;
@@ -12,17 +12,11 @@ use crate::data::trial::Tier;
 use crate::error::Result;
 use crate::event::Observer;
 
-/// Opens a mouse without the trials whose movies can't be read; `None` when the readers refuse it or nothing is left.
-pub(super) fn readable_part(root: &Path, problems: &[Problem]) -> Option<Mouse> {
-    let mut mouse = Mouse::open(root).ok()?;
-    let broken = |problem: &&Problem| {
-        let movie = problem.trial.map(|id| Array::Movie.file(root, id));
-        // Where arrays disagree on where the trial ends, the movie may end first.
-        let ends = [Kind::LengthsDiffer, Kind::ValueAfterEnd].contains(&problem.kind);
-        ends || (problem.file == movie && problem.kind != Kind::RepeatedMovie)
-    };
-    let broken: BTreeSet<_> = problems.iter().filter(broken).filter_map(|problem| problem.trial).collect();
-    mouse.trials.retain(|trial| !broken.contains(&trial.id));
+/// Opens a mouse without the trials whose movies can't be compared; `None` when the readers refuse it or nothing is
+/// left.
+pub(super) fn comparable_part(looked: &Looked) -> Option<Mouse> {
+    let mut mouse = looked.open()?.ok()?;
+    mouse.trials.retain(|trial| looked.comparable.contains(&trial.id));
     (!mouse.trials.is_empty()).then_some(mouse)
 }
 
@@ -92,6 +86,9 @@ fn named(mice: &[&Mouse], place: Place) -> String {
 
 fn problem(kind: Kind, mice: &[&Mouse], place: Place, message: String) -> Problem {
     let mouse = mice[place.mouse];
-    let file = Array::Movie.file(&mouse.root, place.trial);
+    let file = match mouse.root.is_file() {
+        true => mouse.root.clone(),
+        false => Array::Movie.file(&mouse.root, place.trial),
+    };
     Problem::new(kind, &mouse.id, file, message).of_trial(place.trial)
 }

@@ -1,12 +1,10 @@
-//! Looks at every value of one array of a trial, row by row from its memory map: no array is ever held.
+//! Looks at every value of one array of a trial, row by row.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::problem::Kind;
-use crate::data::format::npy_array::NpyArray;
+use super::storage::RawArray;
 use crate::data::format::npy_tree::Array;
-use crate::error::Error;
 
 /// Grey levels beyond 0..255 that are forgiven: what resampling overshoots and rounding takes back.
 const GREY_TOLERANCE: f32 = 0.5;
@@ -28,7 +26,7 @@ impl Tally {
 /// What is known of an array after every value was seen.
 #[derive(Debug)]
 pub(super) struct ArrayScan {
-    pub(super) map: NpyArray,
+    pub(super) raw: RawArray,
     /// Where the NaN tail starts, in most rows; 0 when there is no value.
     pub(super) end: usize,
     /// NaN from frame 0 on.
@@ -50,29 +48,27 @@ pub(super) struct ArrayScan {
 }
 
 impl ArrayScan {
-    /// Opens an array of a trial and looks at all of it.
+    /// Looks at all of an array of a trial.
     ///
     /// # Errors
     /// The kind of problem and what to say of it, when it is no array of this sort.
-    pub(super) fn of(path: &Path, array: Array) -> Result<Self, (Kind, String)> {
-        let map = NpyArray::open(path).map_err(|error| (Kind::UnreadableFile, unreadable(error)))?;
-        map.require_recording().map_err(|error| (Kind::WrongType, said(error) + ": convert it"))?;
+    pub(super) fn of(raw: RawArray, array: Array) -> Result<Self, (Kind, String)> {
         let (axes, expected) = match array {
             Array::Movie => (3, "(height, width, frames)"),
             Array::Responses => (2, "(neurons, frames)"),
             Array::Behavior | Array::PupilCenter => (2, "(rows, frames)"),
         };
         // An empty axis ends here: another may then claim any length and would be walked along.
-        if map.shape().len() != axes || map.rows() == 0 || map.frames() == 0 {
+        if raw.shape().len() != axes || raw.rows() == 0 || raw.frames() == 0 {
             let problem = format!(
                 "shape {:?}; expected {expected}, none of them 0: write the array again",
-                map.shape()
+                raw.shape()
             );
             return Err((Kind::WrongShape, problem));
         }
-        let end = common_end(&map);
+        let end = common_end(&raw);
         let mut scan = Self {
-            map,
+            raw,
             end,
             leading_nan: Tally::default(),
             inner_nan: Tally::default(),
@@ -84,15 +80,15 @@ impl ArrayScan {
             any_nonzero: false,
         };
         if end > 0 {
-            (0..scan.map.rows()).for_each(|row| scan.look_at_row(row));
+            (0..scan.raw.rows()).for_each(|row| scan.look_at_row(row));
         }
         Ok(scan)
     }
 
     fn look_at_row(&mut self, row: usize) {
         let mut range: Option<(f32, f32)> = None;
-        for frame in 0..self.map.frames() {
-            let value = self.map.at(row, frame);
+        for frame in 0..self.raw.frames() {
+            let value = self.raw.at(row, frame);
             if frame >= self.end {
                 if !value.is_nan() {
                     self.after_end.add(row, frame, value);
@@ -120,33 +116,19 @@ impl ArrayScan {
     }
 }
 
-/// Finds where most rows end; of two ends that are equally common, the later. Bytes have no NaN: they end
-/// where the array does.
-fn common_end(map: &NpyArray) -> usize {
-    if !map.can_be_nan() {
-        return map.frames();
+/// Finds where most rows end; of two ends that are equally common, the later. Arrays without a tail of NaN end
+/// where they end, unless they are nothing but NaN.
+fn common_end(raw: &RawArray) -> usize {
+    let is_number = |row: usize, frame: usize| !raw.at(row, frame).is_nan();
+    if !raw.ends_in_nan() {
+        let any = (0..raw.rows()).any(|row| (0..raw.frames()).any(|frame| is_number(row, frame)));
+        return if any { raw.frames() } else { 0 };
     }
     let mut ends: BTreeMap<usize, usize> = BTreeMap::new();
-    for row in 0..map.rows() {
-        if let Some(last) = (0..map.frames()).rev().find(|&frame| !map.at(row, frame).is_nan()) {
+    for row in 0..raw.rows() {
+        if let Some(last) = (0..raw.frames()).rev().find(|&frame| is_number(row, frame)) {
             *ends.entry(last + 1).or_default() += 1;
         }
     }
     ends.into_iter().max_by_key(|&(_, rows)| rows).map_or(0, |(end, _)| end)
-}
-
-/// Takes an error's words without its path, which a problem says elsewhere.
-pub(super) fn said(error: Error) -> String {
-    match error {
-        Error::Invalid { problem, .. } => problem,
-        Error::Io { source, .. } => source.to_string(),
-        other => other.to_string(),
-    }
-}
-
-/// Says why a file can't be read and what to do.
-pub(super) fn unreadable(error: Error) -> String {
-    let text = said(error);
-    // Where the reader knows better, it has said so.
-    if text.contains("copy it again") { text } else { text + ": restore the file" }
 }

@@ -1,14 +1,14 @@
 //! Looks through recordings for the ways in which they are known to be broken, before a week of training
 //! does. It names everything that it finds and goes on, where the readers stop at the first fault.
 //!
-//! One row of one array is looked at at a time, from its memory map, in parallel over trials: memory does
-//! not grow with the recording, but for a hash a frame of each movie, by which repeats are found, and the some
-//! 25 kB that movies are compared by.
+//! One row of one array is looked at at a time, in parallel over trials: memory does not grow with the recording,
+//! but for a hash a frame of each movie, by which repeats are found, and the some 25 kB that movies are compared by.
 
 mod alike;
 mod array;
 mod mouse;
 mod problem;
+mod storage;
 mod trial;
 
 use std::collections::BTreeSet;
@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::format::hdf5;
 use super::format::npy_tree::{Array, mouse_id, tiers_file};
 use super::mouse::{Mouse, MouseId};
 use crate::error::{Error, Result};
-use crate::event::Observer;
+use crate::event::{Event, Observer};
 
 pub use problem::{Kind, Problem, Severity};
 
@@ -63,7 +64,7 @@ impl Report {
 pub struct MouseReport {
     /// Its name.
     pub mouse: MouseId,
-    /// Where it is.
+    /// Its folder or file.
     pub folder: PathBuf,
     /// Trials that were looked at.
     pub trials: usize,
@@ -134,6 +135,9 @@ pub fn verify(paths: &[PathBuf], split: Split, observer: &dyn Observer) -> Resul
     let mut seen = BTreeSet::new();
     for path in paths {
         let mut roots = Vec::new();
+        if storage::is_recording(path, true) {
+            roots.push(path.clone());
+        }
         find_mice(path, DEPTH, &mut roots);
         if roots.is_empty() {
             elsewhere.push(no_mouse(path));
@@ -146,7 +150,7 @@ pub fn verify(paths: &[PathBuf], split: Split, observer: &dyn Observer) -> Resul
         elsewhere.extend(compare(&mut found, observer));
     }
     let mut report = Report { problems: elsewhere, mice: Vec::new() };
-    for (mouse, mut problems) in found {
+    for mouse::Looked { report: mouse, mut problems, .. } in found {
         problems.sort_by(|a, b| {
             (a.severity, a.kind, a.trial, &a.file).cmp(&(b.severity, b.kind, b.trial, &b.file))
         });
@@ -157,17 +161,25 @@ pub fn verify(paths: &[PathBuf], split: Split, observer: &dyn Observer) -> Resul
 }
 
 /// Compares the movies of all mice that can be read; says so when one can't be after all.
-fn compare(found: &mut [(MouseReport, Vec<Problem>)], observer: &dyn Observer) -> Option<Problem> {
+fn compare(found: &mut [mouse::Looked], observer: &dyn Observer) -> Option<Problem> {
+    for looked in found.iter().filter(|looked| looked.open().is_none() && looked.report.trials > 0) {
+        let message = format!(
+            "{}: its movies were compared with each other only, for equal ones; nearly equal ones, and those of other \
+             mice, are found once it is imported (v1reel data import)",
+            looked.report.folder.display()
+        );
+        observer.emit(Event::Note { message });
+    }
     let readable: Vec<(usize, Mouse)> = found
         .iter()
         .enumerate()
-        .filter_map(|(at, (mouse, problems))| Some((at, alike::readable_part(&mouse.folder, problems)?)))
+        .filter_map(|(at, looked)| Some((at, alike::comparable_part(looked)?)))
         .collect();
     let mice: Vec<&Mouse> = readable.iter().map(|(_, mouse)| mouse).collect();
     match alike::compare(&mice, observer) {
         Ok(problems) => {
             for ((at, _), mut problems) in readable.iter().zip(problems) {
-                found[*at].1.append(&mut problems);
+                found[*at].problems.append(&mut problems);
             }
             None
         }
@@ -190,7 +202,8 @@ fn no_mouse(path: &Path) -> Problem {
         trial: None,
         file: Some(path.to_path_buf()),
         message: "no mouse here; expected the Sensorium layout, data/{videos,responses,behavior,pupil_center}/N.npy \
-                  and meta/trials/tiers.npy, or folders with it: name another path"
+                  and meta/trials/tiers.npy, a mouse in one HDF5 file, an NWB file, or folders with these: name \
+                  another path"
             .into(),
     }
 }
@@ -203,13 +216,21 @@ fn find_mice(path: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         return;
     }
     let (true, Ok(entries)) = (depth > 0, std::fs::read_dir(path)) else { return };
-    let mut folders: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    folders.iter().for_each(|folder| find_mice(folder, depth - 1, found));
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            find_mice(&path, depth - 1, found);
+        } else if storage::is_recording(&path, false) {
+            found.push(path);
+        }
+    }
 }
 
-/// Names a mouse by its folder, or by the whole path where that has no name.
+/// Names a mouse by its folder or file, or by the whole path where that has no name.
 fn mouse_id_or_path(root: &Path) -> MouseId {
+    if root.is_file() {
+        return hdf5::mouse_id(root);
+    }
     mouse_id(root).unwrap_or_else(|_| MouseId(root.display().to_string()))
 }

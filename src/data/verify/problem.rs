@@ -80,6 +80,8 @@ pub enum Kind {
     NoStatistics,
     /// Statistics that can't be read.
     UnreadableStatistics,
+    /// A row of an NWB file's table of trials that an import leaves out.
+    NotImported,
     /// The readers refuse the mouse for another reason than those above.
     CannotBeOpened,
 }
@@ -113,6 +115,7 @@ impl Kind {
             Self::AlikeMovies => "alike_movies",
             Self::NoStatistics => "no_statistics",
             Self::UnreadableStatistics => "unreadable_statistics",
+            Self::NotImported => "not_imported",
             Self::CannotBeOpened => "cannot_be_opened",
         }
     }
@@ -125,6 +128,7 @@ impl Kind {
             | Self::RepeatedMovie
             | Self::AlikeMovies
             | Self::NoStatistics
+            | Self::NotImported
             | Self::UnreadableStatistics => Severity::Remark,
             _ => Severity::Error,
         }

@@ -1,22 +1,11 @@
 //! Looks at the files of one trial: each array by itself, then whether they fit each other.
 
-use std::path::PathBuf;
-
 use super::array::{ArrayScan, Tally};
 use super::problem::{Kind, Problem, Severity};
-use crate::data::format::npy_tree::{Array, place};
-use crate::data::mouse::MouseId;
+use super::storage::{Fault, Part, RawArray, Subject};
+use crate::data::format::npy_tree::Array;
 use crate::data::movies::MoviePrint;
 use crate::data::trial::{Tier, TrialId};
-
-/// The mouse that a trial belongs to, as far as it is known before its trials are.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) id: MouseId,
-    pub(super) root: PathBuf,
-    /// Which folders of arrays there are.
-    pub(super) present: [bool; 4],
-}
 
 /// What is kept of a trial once its files are closed.
 #[derive(Debug)]
@@ -27,20 +16,32 @@ pub(super) struct TrialFacts {
     /// Valid frames; 0 when nothing says how many.
     pub(super) frames: usize,
     pub(super) print: Option<MoviePrint>,
+    /// Its movie can be compared with others: it can be read and ends where the trial does.
+    pub(super) comparable: bool,
     pub(super) problems: Vec<Problem>,
 }
 
 /// Looks at a trial; `tier` is `None` when the tiers can't be read or don't reach it.
-pub(super) fn check(mouse: &Place, id: TrialId, tier: Option<&Tier>) -> TrialFacts {
-    let mut check = Check { mouse, id, tier, problems: Vec::new() };
-    let scans = Array::ALL.map(|array| check.open(array));
+pub(super) fn check(mouse: &Subject, id: TrialId, tier: Option<&Tier>) -> TrialFacts {
+    let mut check = Check { mouse, id, tier, comparable: true, problems: Vec::new() };
+    let scans = match mouse.storage.trial(id) {
+        Ok(mut arrays) => Array::ALL.map(|array| {
+            let found = std::mem::replace(&mut arrays[array as usize], Ok(None));
+            check.open(array, found)
+        }),
+        Err((kind, message)) => {
+            check.comparable = false;
+            check.problems.push(mouse.problem(kind, Part::Whole, message).of_trial(id));
+            [const { None }; 4]
+        }
+    };
     for (array, scan) in Array::ALL.into_iter().zip(&scans) {
         if let Some(scan) = scan {
             check.values(array, scan);
         }
     }
     let frames = check.lengths(&scans);
-    let mut problems = check.problems;
+    let Check { comparable, mut problems, .. } = check;
     if tier.is_some_and(|tier| tier.0 == "none") {
         for problem in problems.iter_mut().filter(|problem| problem.kind.is_about_values()) {
             problem.severity = Severity::Remark;
@@ -49,54 +50,67 @@ pub(super) fn check(mouse: &Place, id: TrialId, tier: Option<&Tier>) -> TrialFac
     TrialFacts {
         id,
         sizes: scans.each_ref().map(|scan| {
-            scan.as_ref().and_then(|scan| scan.map.shape().split_last()).map(|(_, sizes)| sizes.to_vec())
+            scan.as_ref().and_then(|scan| scan.raw.shape().split_last()).map(|(_, sizes)| sizes.to_vec())
         }),
         frames,
         print: scans[0].as_ref().and_then(|movie| print(movie, frames)),
+        comparable,
         problems,
     }
 }
 
 struct Check<'a> {
-    mouse: &'a Place,
+    mouse: &'a Subject,
     id: TrialId,
     tier: Option<&'a Tier>,
+    comparable: bool,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
-    fn report(&mut self, kind: Kind, array: Array, message: impl Into<String>) {
-        let file = array.file(&self.mouse.root, self.id);
-        self.problems.push(Problem::new(kind, &self.mouse.id, file, message).of_trial(self.id));
+    fn report(&mut self, kind: Kind, array: Array, message: impl AsRef<str>) {
+        // Where arrays disagree on where the trial ends, the movie may end first.
+        let ends = [Kind::LengthsDiffer, Kind::ValueAfterEnd].contains(&kind);
+        self.comparable &= !ends && array != Array::Movie;
+        self.problems.push(self.mouse.problem(kind, Part::Array(array, self.id), message));
     }
 
     fn may_withhold(&self) -> bool {
         self.tier.is_some_and(Tier::may_withhold_responses)
     }
 
-    fn open(&mut self, array: Array) -> Option<ArrayScan> {
-        if !self.mouse.present[array as usize] {
-            return None;
-        }
-        let path = array.file(&self.mouse.root, self.id);
-        // A link to nowhere is missing too.
-        if !path.exists() {
-            if array != Array::Responses || !self.may_withhold() {
-                let tier = self.tier.map_or_else(String::new, |tier| format!(" of tier {:?}", tier.0));
-                let message = format!("missing; trial {}{tier} needs it: restore the file", self.id);
-                self.report(Kind::MissingFile, array, message);
+    /// Looks at an array that was opened, or reports why it is not there.
+    fn open(&mut self, array: Array, found: Result<Option<RawArray>, Fault>) -> Option<ArrayScan> {
+        let found = match found {
+            Ok(Some(raw)) => ArrayScan::of(raw, array),
+            Ok(None) => {
+                self.missing(array);
+                return None;
             }
-            return None;
+            Err(fault) => Err(fault),
+        };
+        found.map_err(|(kind, message)| self.report(kind, array, message)).ok()
+    }
+
+    fn missing(&mut self, array: Array) {
+        let withheld = array == Array::Responses && self.may_withhold();
+        if !withheld && self.mouse.storage.has(array) {
+            let tier = self.tier.map_or_else(String::new, |tier| format!(" of tier {:?}", tier.0));
+            let restore = self.mouse.storage.restore();
+            self.report(
+                Kind::MissingFile,
+                array,
+                format!("missing; trial {}{tier} needs it: {restore}", self.id),
+            );
         }
-        ArrayScan::of(&path, array).map_err(|(kind, message)| self.report(kind, array, message)).ok()
     }
 
     /// Reports what is wrong with the values of one array.
     fn values(&mut self, array: Array, scan: &ArrayScan) {
         if scan.end == 0 {
-            if array != Array::Responses || !self.may_withhold() {
-                let message =
-                    "nothing but NaN; expected numbers, then NaN: restore the file, or remove the trial";
+            // Without a tail of NaN, no array is an array that is not there.
+            if array != Array::Responses || !self.may_withhold() || !scan.raw.ends_in_nan() {
+                let message = "nothing but NaN; expected numbers: restore the file, or remove the trial";
                 self.report(Kind::NoValidFrames, array, message);
             }
             return;
@@ -105,7 +119,8 @@ impl Check<'_> {
         let end = scan.end;
         let found = |tally: &Tally, what: &str| {
             let (row, frame, value) = tally.first?;
-            let (count, row) = (tally.count, place(&scan.map, array, row));
+            let (count, row) =
+                (tally.count, array.row_name(row, scan.raw.shape().get(1).copied().unwrap_or(1)));
             Some(format!("{what}: {value} at frame {frame}, {row}, and {} more in {end} frames", count - 1))
         };
         let tail = format!("expected numbers up to the NaN tail, which starts at frame {end}: {mend}");
@@ -139,7 +154,7 @@ impl Check<'_> {
                         "{} of {} rows never change, row {row} is {value} throughout: did the camera or the wheel \
                          fail? The trial can be used; leave it out by giving it the tier 'none'",
                         scan.constant_rows.count,
-                        scan.map.rows()
+                        scan.raw.rows()
                     );
                     self.report(Kind::ConstantBehavior, array, message);
                 }
@@ -175,7 +190,7 @@ impl Check<'_> {
         let by_authority = [Array::Responses, Array::Behavior, Array::PupilCenter, Array::Movie];
         let known: Vec<(Array, &ArrayScan)> =
             by_authority.into_iter().filter_map(|array| Some((array, counts(&array)?))).collect();
-        let floats = known.iter().filter(|(_, scan)| scan.map.can_be_nan()).copied().collect::<Vec<_>>();
+        let floats = known.iter().filter(|(_, scan)| scan.raw.ends_in_nan()).copied().collect::<Vec<_>>();
         let voters = if floats.is_empty() { &known } else { &floats };
         let votes = |end: usize| voters.iter().filter(|(_, scan)| scan.end == end).count();
         // The last of the greatest: of ends with as many votes, that of the highest authority.
@@ -184,7 +199,7 @@ impl Check<'_> {
         };
         for (array, scan) in known {
             // Bytes may be as long as the padded arrays beside them.
-            let padded = !scan.map.can_be_nan() && scan.end == most.map.frames();
+            let padded = !scan.raw.ends_in_nan() && scan.end == most.raw.frames();
             if scan.end != most.end && !padded {
                 let message = format!(
                     "{} {} frames, {} {} frames; expected equal lengths before the NaN tail: cut or pad them alike",
@@ -202,7 +217,7 @@ impl Check<'_> {
 
 /// Takes the print of a movie as far as the trial goes.
 fn print(movie: &ArrayScan, frames: usize) -> Option<MoviePrint> {
-    let &[height, width, stored] = movie.map.shape() else { return None };
-    let frame = |frame: usize| (0..height * width).map(|pixel| movie.map.at(pixel, frame)).collect();
+    let &[height, width, stored] = movie.raw.shape() else { return None };
+    let frame = |frame: usize| (0..height * width).map(|pixel| movie.raw.at(pixel, frame)).collect();
     Some(MoviePrint::of_frames([height, width], (0..frames.min(stored)).map(frame)))
 }

@@ -25,6 +25,8 @@ use v1reel::train::{TrainerPosition, member};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::recordings;
+
 /// A reader and what it is fed.
 pub struct Reader {
     /// What it reads.
@@ -70,7 +72,7 @@ pub fn all(folder: &Path) -> Vec<Reader> {
         file,
         corpus: [vec![bytes(&folder.join(file))], arrays()].concat(),
         inside: NPY,
-        read: read_mouse,
+        read: |folder| read_all(&folder.join("mouse")),
     };
     let mut readers = vec![
         of_mouse("movie.npy", "mouse/data/videos/1.npy"),
@@ -89,6 +91,7 @@ pub fn all(folder: &Path) -> Vec<Reader> {
             None => Ok(()),
         },
     ));
+    readers.extend(recordings::readers(folder));
     readers.extend(of_runs(folder));
     readers.extend(of_models(folder));
     readers.push(Reader {
@@ -280,8 +283,9 @@ fn hdf5_forms(path: &Path, arrays: &[&str], numbers: &[&str]) -> [Vec<u8>; 2] {
     [bytes(path), bytes(&old)]
 }
 
-fn read_mouse(folder: &Path) -> Result<()> {
-    let mouse = Mouse::open(folder.join("mouse"))?;
+/// Reads all of a mouse.
+pub(super) fn read_all(mouse: &Path) -> Result<()> {
+    let mouse = Mouse::open(mouse)?;
     for trial in &mouse.trials {
         if trial.withheld {
             mouse.read_movie(trial.id).map(drop)
@@ -292,7 +296,7 @@ fn read_mouse(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn bytes(path: &Path) -> Vec<u8> {
+pub(super) fn bytes(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 

@@ -14,6 +14,8 @@
 //! slow axis, unlike there.
 
 mod convert;
+mod file;
+mod read;
 mod reader;
 mod store;
 
@@ -23,7 +25,9 @@ use super::npy_tree::Array;
 use crate::data::trial::TrialId;
 
 pub use convert::convert;
-pub(crate) use reader::open;
+pub(crate) use file::{Fault, FileKind, MouseFile, kind_of};
+pub(crate) use read::Wanted;
+pub(crate) use reader::{mouse_id, open};
 pub(crate) use store::Store;
 
 /// Text of the attribute `format`, by which a file is known.
@@ -32,12 +36,12 @@ const FORMAT: &str = "v1reel mouse 1";
 /// A tier, or [`FORMAT`]. Fixed in length: HDF5 keeps no checksum of texts of variable length.
 type Text = FixedUnicode<64>;
 
-const TIERS: &str = "meta/trials/tiers";
-const FRAMES: &str = "meta/trials/frames";
-const UNIT_IDS: &str = "meta/neurons/unit_ids";
-const COORDINATES: &str = "meta/neurons/cell_motor_coordinates";
+pub(crate) const TIERS: &str = "meta/trials/tiers";
+pub(crate) const FRAMES: &str = "meta/trials/frames";
+pub(crate) const UNIT_IDS: &str = "meta/neurons/unit_ids";
+pub(crate) const COORDINATES: &str = "meta/neurons/cell_motor_coordinates";
 
 /// Names the dataset of an array of a trial.
-fn dataset(array: Array, id: TrialId) -> String {
+pub(crate) fn dataset(array: Array, id: TrialId) -> String {
     format!("data/{}/{id}", array.folder())
 }

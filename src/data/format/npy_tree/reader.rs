@@ -3,10 +3,11 @@
 use ndarray::{Array2, Array3};
 
 use super::Array;
+use crate::data::format::checks::{not_a_number, require_frames, require_responses};
 use crate::data::format::npy_array::NpyArray;
 use crate::data::format::values::{first_not_finite, transpose};
 use crate::data::mouse::{Mouse, TrialSummary};
-use crate::data::trial::{Trial, TrialBuffer, memory};
+use crate::data::trial::{Trial, TrialBuffer, at_least, memory};
 use crate::error::{Error, Result};
 
 /// Reads the valid part of a trial, and checks that nothing follows it.
@@ -29,13 +30,8 @@ pub(crate) fn read_frames(
     frames: &[usize],
     buffer: &mut TrialBuffer,
 ) -> Result<()> {
-    if summary.withheld {
-        return Err(Error::invalid(
-            Array::Responses.file(&mouse.root, summary.id),
-            format!("trial {} ({:?}) has no responses: they are withheld", summary.id, summary.tier.0),
-        ));
-    }
-    let TrialBuffer { trial, stored } = buffer;
+    require_responses(|| Array::Responses.file(&mouse.root, summary.id), summary)?;
+    let TrialBuffer { trial, stored, least_response } = buffer;
     trial.id = summary.id;
     gather_movie(mouse, summary, frames, stored, &mut trial.movie)?;
     for (array, rows) in [
@@ -44,6 +40,9 @@ pub(crate) fn read_frames(
         (Array::PupilCenter, &mut trial.pupil_center),
     ] {
         gather_over(mouse, array, summary, frames, rows)?;
+    }
+    if *least_response > f32::NEG_INFINITY {
+        trial.responses.mapv_inplace(at_least(*least_response));
     }
     Ok(())
 }
@@ -128,10 +127,7 @@ fn gather_values(
     frames: &[usize],
     values: &mut Vec<f32>,
 ) -> Result<usize> {
-    if let Some(beyond) = frames.iter().find(|&&frame| frame >= summary.frames) {
-        let problem = format!("trial {}: frame {beyond} of {} was asked for", summary.id, summary.frames);
-        return Err(Error::invalid(&mouse.root, problem));
-    }
+    require_frames(&mouse.root, summary, frames)?;
     let Some(map) = open(mouse, array, summary)? else {
         values.clear();
         return Ok(0);
@@ -139,16 +135,9 @@ fn gather_values(
     map.will_read_all();
     map.gather(frames, values);
     if let Some(at) = first_not_finite(values) {
-        let problem = format!(
-            "trial {}: {} at frame {}, {}; expected numbers up to the NaN tail, which starts at frame {}: mend the \
-             file, or leave the trial out by giving it the tier 'none'",
-            summary.id,
-            values[at],
-            frames[at % frames.len()],
-            place(&map, array, at / frames.len()),
-            summary.frames
-        );
-        return Err(Error::invalid(map.path(), problem));
+        let (row, frame) = (at / frames.len(), frames[at % frames.len()]);
+        let array = (array, mouse.frame_size[1]);
+        return Err(not_a_number(map.path(), summary, array, (row, frame, values[at])));
     }
     Ok(map.rows())
 }
@@ -164,20 +153,11 @@ fn check_tail(map: &NpyArray, array: Array, summary: &TrialSummary) -> Result<()
                 "trial {}: a value at frame {frame}, {}, after the trial's end at frame {}; expected all rows to \
                  end together: mend the file, or leave the trial out by giving it the tier 'none'",
                 summary.id,
-                place(map, array, row),
+                array.row_name(row, map.shape().get(1).copied().unwrap_or(1)),
                 summary.frames
             );
             return Err(Error::invalid(map.path(), problem));
         }
     }
     Ok(())
-}
-
-/// Names a row of an array in an error.
-pub(crate) fn place(map: &NpyArray, array: Array, row: usize) -> String {
-    match (array, map.shape()) {
-        (Array::Movie, &[_, width, _]) => format!("pixel ({}, {})", row / width, row % width),
-        (Array::Responses, _) => format!("neuron {row}"),
-        _ => format!("row {row}"),
-    }
 }
