@@ -10,6 +10,7 @@ mod leaks;
 mod machine;
 pub mod nwb_args;
 pub mod output;
+pub mod probe_args;
 pub mod progress;
 pub mod session;
 pub mod shipped;
@@ -70,6 +71,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Reconstruct(args) => commands::reconstruct::run(&args, &session),
         Command::Evaluate(args) => commands::evaluate::run(&args, &session),
         Command::Ablate(args) => commands::ablate::run(&args, &session),
+        Command::Probe(args) => commands::probe::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }

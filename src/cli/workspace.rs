@@ -175,22 +175,27 @@ impl Workspace {
     ///
     /// # Errors
     /// When a model or mask can't be read.
-    fn facts(&self, index: usize, members: &[usize]) -> Result<Value> {
-        let hash = |path: PathBuf| -> Result<String> {
-            let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
-            Ok(blake3::hash(&bytes).to_hex().to_string())
-        };
+    pub fn facts(&self, index: usize, members: &[usize]) -> Result<Value> {
+        let mut facts = self.model_facts(index, members)?;
+        facts["reconstruction"] = serde_json::json!(self.experiment.reconstruction);
+        facts["mask"] = hash(self.folder.mask(&self.mice[index].mouse.id))?.into();
+        Ok(facts)
+    }
+
+    /// Names everything that predictions through some members depend on.
+    ///
+    /// # Errors
+    /// When a model can't be read.
+    pub fn model_facts(&self, index: usize, members: &[usize]) -> Result<Value> {
         let models = members.iter().map(|&member| self.folder.model(member));
         let models = models.map(hash).collect::<Result<Vec<_>>>()?;
         let split = &self.mice[index];
         Ok(serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "reconstruction": self.experiment.reconstruction,
             "clip": self.experiment.clip,
             "input_size": self.experiment.input_size,
             "seed": self.experiment.seed,
             "members": models,
-            "mask": hash(self.folder.mask(&split.mouse.id))?,
             "recording": split.fingerprint,
         }))
     }
@@ -231,6 +236,11 @@ impl Workspace {
     ) -> Result<()> {
         self.for_each_chosen(stop, |chosen| work(chosen.plan(condition, &chosen.settings(condition, None))?))
     }
+}
+
+fn hash(path: PathBuf) -> Result<String> {
+    let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
 fn choose(experiment: &Experiment, split: &SplitMouse) -> Result<Vec<TrialId>> {

@@ -21,6 +21,7 @@ use crate::data::{ClipConfig, FoldBy, FoldPolicy, Tier, TrialId};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result, one_line};
 use crate::model::ModelConfig;
+use crate::probe::ProbeConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
 
@@ -86,6 +87,8 @@ pub struct Experiment {
     pub reconstruction: ReconstructionConfig,
     /// Which neurons and behavioral channels are ablated.
     pub ablation: AblationConfig,
+    /// What the ensemble is asked in silico.
+    pub probe: ProbeConfig,
 }
 
 impl Experiment {
@@ -178,6 +181,7 @@ impl From<&Experiment> for RawExperiment {
             mask: experiment.mask.clone(),
             reconstruction: experiment.reconstruction.clone(),
             ablation: experiment.ablation.clone(),
+            probe: experiment.probe.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::ablate::AblationConfig;
 use crate::data::{ClipConfig, FoldBy, FoldPolicy};
 use crate::model::ModelConfig;
+use crate::probe::ProbeConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
 
@@ -49,6 +50,8 @@ pub struct RawExperiment {
     pub reconstruction: ReconstructionConfig,
     /// Which neurons and behavioral channels are ablated.
     pub ablation: AblationConfig,
+    /// What the ensemble is asked in silico.
+    pub probe: ProbeConfig,
 }
 
 /// The section `[data]`.
@@ -156,6 +159,11 @@ impl RawExperiment {
             mask: MaskConfig::default(),
             reconstruction: ReconstructionConfig::default(),
             ablation: AblationConfig::default(),
+            probe: ProbeConfig {
+                screen_width_deg: Some(120.0),
+                square_px: Some(2),
+                ..ProbeConfig::default()
+            },
         }
     }
 }

@@ -67,10 +67,23 @@ impl Default for ReconstructionConfig {
     }
 }
 
-/// How a transparency mask is trained.
+/// Where a transparency mask comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskSource {
+    /// It is trained: where the blend of two movies has to be opaque for the responses to stay right.
+    Training,
+    /// From the neurons' receptive fields in silico: how many neurons look at a pixel. 1 where half as many look as at
+    /// the best place.
+    ReceptiveFields,
+}
+
+/// How a transparency mask is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MaskConfig {
+    /// Trained, or from receptive fields; the other keys are about training.
+    pub from: MaskSource,
     /// Updates of the mask.
     pub iterations: usize,
     /// First frame of the trial that is blended; a window long.
@@ -90,6 +103,7 @@ pub struct MaskConfig {
 impl Default for MaskConfig {
     fn default() -> Self {
         Self {
+            from: MaskSource::Training,
             iterations: 1000,
             first_frame: 50,
             learning_rate: 10.0,

@@ -12,7 +12,7 @@ pub mod trial;
 pub mod update;
 pub mod window;
 
-pub use config::{Combine, MaskConfig, ReconstructionConfig};
+pub use config::{Combine, MaskConfig, MaskSource, ReconstructionConfig};
 pub use gradient::Problem;
 pub use optimizer::{Reconstructor, StepStats};
 pub use population::Population;

@@ -5,6 +5,7 @@
 
 pub mod ablation_plot;
 mod h264;
+mod map_picture;
 pub mod mask_picture;
 pub mod mouse_picture;
 pub mod movie_file;
@@ -12,6 +13,7 @@ pub mod page;
 pub mod panel;
 pub mod plot;
 mod plot_page;
+pub mod probe_picture;
 pub mod spread;
 pub mod strip;
 pub mod text;
