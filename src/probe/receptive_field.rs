@@ -67,22 +67,13 @@ impl ReceptiveFields {
         frame_rate_hz: f64,
         run_seed: &str,
     ) -> Result<Self> {
+        let lags = Self::check(presentation, config, frame_rate_hz)?;
         let size = presentation.frame_size();
         let noise = SparseNoise {
             square_px: config.square_for(size[1]),
             square_frames: config.square_frames,
             density: config.sparse_density,
         };
-        let lags = (LONGEST_LAG_S * frame_rate_hz).round() as usize;
-        presentation.require_frames("probe.sparse_frames", config.sparse_frames, lags)?;
-        let pixels = config.sparse_movies as f64 * (config.sparse_frames * size[0] * size[1]) as f64;
-        if pixels > MOST_PIXELS {
-            return Err(Error::usage(format!(
-                "sparse noise of {} movies of {} frames has {pixels:.1e} pixels, expected at most {MOST_PIXELS:.0e}: fewer \
-                 probe.sparse_movies or probe.sparse_frames",
-                config.sparse_movies, config.sparse_frames
-            )));
-        }
         let signs: Vec<Array3<f32>> = (0..config.sparse_movies)
             .map(|movie| {
                 let rng =
@@ -95,6 +86,25 @@ impl ReceptiveFields {
         presentation
             .show("receptive fields", signs.len(), movie, |_, predicted| responses.push(predicted))?;
         Self::find(&signs, &responses, 0..lags + 1, noise.square_px)
+    }
+
+    /// Checks that the fields can be probed with these settings and returns the longest lag, in frames.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the movies are shorter than a clip, or would not fit into memory.
+    pub fn check(presentation: &Presentation<'_>, config: &ProbeConfig, frame_rate_hz: f64) -> Result<usize> {
+        let lags = (LONGEST_LAG_S * frame_rate_hz).round() as usize;
+        presentation.require_frames("probe.sparse_frames", config.sparse_frames, lags)?;
+        let [height, width] = presentation.frame_size();
+        let pixels = config.sparse_movies as f64 * (config.sparse_frames * height * width) as f64;
+        if pixels > MOST_PIXELS {
+            return Err(Error::usage(format!(
+                "sparse noise of {} movies of {} frames has {pixels:.1e} pixels, expected at most {MOST_PIXELS:.0e}: fewer \
+                 probe.sparse_movies or probe.sparse_frames",
+                config.sparse_movies, config.sparse_frames
+            )));
+        }
+        Ok(lags)
     }
 
     /// Finds the fields from movies of signs, `[frame, height, width]`, and the responses to them, `[neuron, frame]`,

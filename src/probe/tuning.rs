@@ -63,22 +63,51 @@ impl GratingResponses {
         light: Light,
         frame_rate_hz: f64,
     ) -> Result<Self> {
-        let (size, frames) = (presentation.frame_size(), config.grating_frames);
+        Self::check(presentation, config, frame_rate_hz)?;
+        let neurons = presentation.ensemble.config.readout_outputs[presentation.readout];
+        let show =
+            |count: usize, movie: &dyn Fn(usize) -> Array3<f32>, take: &mut dyn FnMut(usize, Array2<f32>)| {
+                presentation.show("gratings", count, movie, take)
+            };
+        Self::of(config, presentation.frame_size(), neurons, light, frame_rate_hz, show)
+    }
+
+    /// Checks that the gratings can be shown.
+    ///
+    /// # Errors
+    /// [`Error::Usage`](crate::error::Error::Usage) when they are shorter than a clip, too fine or too fast.
+    pub fn check(presentation: &Presentation<'_>, config: &ProbeConfig, frame_rate_hz: f64) -> Result<()> {
         let onset = (ONSET_S * frame_rate_hz).round() as usize;
-        presentation.require_frames("probe.grating_frames", frames, onset)?;
+        presentation.require_frames("probe.grating_frames", config.grating_frames, onset)?;
+        gratings(config, presentation.frame_size()[1], frame_rate_hz).map(drop)
+    }
+
+    /// Collects the responses of anything that sees: `show` gets a count, makes each movie by its number and hands over
+    /// the responses to it, `[neuron, frame]`.
+    ///
+    /// # Errors
+    /// When a grating can't be shown at this size, `[height, width]`, and frame rate; whatever `show` returns.
+    pub fn of(
+        config: &ProbeConfig,
+        size: [usize; 2],
+        neurons: usize,
+        light: Light,
+        frame_rate_hz: f64,
+        show: impl FnOnce(usize, &dyn Fn(usize) -> Array3<f32>, &mut dyn FnMut(usize, Array2<f32>)) -> Result<()>,
+    ) -> Result<Self> {
+        let (frames, onset) = (config.grating_frames, (ONSET_S * frame_rate_hz).round() as usize);
         let mut config = config.clone();
         config.cycles_per_width.sort_by(f64::total_cmp);
         config.cycles_per_second.sort_by(f64::total_cmp);
         let all = gratings(&config, size[1], frame_rate_hz)?;
         let (space, time) = (config.cycles_per_width.len(), config.cycles_per_second.len());
-        let neurons = presentation.ensemble.config.readout_outputs[presentation.readout];
         let mut responses = Array4::<f32>::zeros((neurons, config.directions, space, time));
         let mut blank = Array1::<f32>::zeros(neurons);
         let movie = |index: usize| {
             let grey = || Array3::from_elem((frames, size[0], size[1]), light.grey);
             all.get(index).map_or_else(grey, |grating| grating.movie(frames, size, light))
         };
-        presentation.show("gratings", all.len() + 1, movie, |index, predicted| {
+        let mut take = |index: usize, predicted: Array2<f32>| {
             let mean = mean_after(&predicted, onset);
             let condition = index / Polarity::BOTH.len();
             if condition >= config.directions * space * time {
@@ -87,7 +116,8 @@ impl GratingResponses {
             }
             let (direction, f, t) = (condition / (space * time), condition / time % space, condition % time);
             responses.slice_mut(s![.., direction, f, t]).scaled_add(1.0 / Polarity::BOTH.len() as f32, &mean);
-        })?;
+        };
+        show(all.len() + 1, &movie, &mut take)?;
         Ok(Self {
             responses,
             blank,

@@ -58,17 +58,20 @@ pub fn run(args: &ProbeArgs, session: &Session) -> Result<()> {
     output::line(format!("All of it is in {}", workspace.folder.path().join("probe").display()))
 }
 
-/// Says what the probes will cost, before they start.
+/// Says what the probes will cost, and checks that they can be made, before they start.
 fn announce(args: &ProbeArgs, probes: &[Probe<'_>]) -> Result<()> {
     let Some(first) = probes.first() else { return Ok(()) };
     let config = &first.workspace.experiment.probe;
+    let frame_rate_hz = first.workspace.experiment.data.frame_rate_hz;
     let mut clips = 0;
     for probe in probes {
         let presentation = probe.presentation()?;
         if args.asks(Question::ReceptiveFields) {
+            ReceptiveFields::check(&presentation, config, frame_rate_hz)?;
             clips += presentation.clips(config.sparse_movies, config.sparse_frames);
         }
         if args.asks(Question::Gratings) {
+            GratingResponses::check(&presentation, config, frame_rate_hz)?;
             let axes = config.directions * config.cycles_per_width.len() * config.cycles_per_second.len();
             clips += presentation.clips(2 * axes + 1, config.grating_frames);
         }
