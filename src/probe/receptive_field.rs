@@ -35,7 +35,8 @@ pub struct ReceptiveFields {
 pub struct FieldSummary {
     /// x, y of its centre in pixels; NaN when it has no field.
     pub center_px: [f64; 2],
-    /// Standard deviations of its envelope along x and y, in pixels.
+    /// Standard deviations along x and y of a Gaussian over what drives it, in pixels. Narrower than the envelope of a
+    /// simulated neuron's Gabor, whose weak flanks stay below its threshold: about half of it.
     pub sigma_px: [f64; 2],
     /// Frames from a flash to the response.
     pub lag_frames: usize,

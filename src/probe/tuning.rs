@@ -1,6 +1,6 @@
 //! Tuning to drifting gratings: preferred direction, orientation, spatial and temporal frequency of every neuron.
 
-use std::f64::consts::{FRAC_PI_4, PI, TAU};
+use std::f64::consts::{PI, TAU};
 
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView3, Axis, s};
 
@@ -36,7 +36,7 @@ pub struct Tuning {
     pub direction_selectivity: f64,
     /// Length of the mean vector over directions at twice their angle: 0 for any orientation, 1 for one only.
     pub orientation_selectivity: f64,
-    /// Preferred spatial frequency in cycles a pixel.
+    /// Preferred spatial frequency in cycles a pixel; NaN when it responds to all alike.
     pub cycles_per_px: f64,
     /// Preferred temporal frequency in cycles a second.
     pub cycles_per_second: f64,
@@ -156,21 +156,18 @@ impl GratingResponses {
         };
         let [one, other] = [axis / 2.0, axis / 2.0 + PI].map(|angle| (along(angle), angle));
         let (preferred, opposite) = if one.0 >= other.0 { (one, other) } else { (other, one) };
-        // Directions about the preferred one: the curve over frequencies from several is smoother than from one.
-        let near = |angle: f64| (angle - preferred.1).cos() >= FRAC_PI_4.cos() - 1e-9;
-        let near: Vec<usize> = (0..curve.len()).filter(|&k| near(self.directions_rad[k])).collect();
-        let near = responses
-            .select(Axis(0), &near)
-            .mean_axis(Axis(0))
-            .unwrap_or_else(|| Array2::zeros((space, time)));
-        let over_space = near.slice(s![.., best % time]).to_vec();
-        let over_time = near.slice(s![best / time, ..]).to_vec();
+        let most_over = |axis: usize, k: usize| {
+            let lane = responses.index_axis(Axis(axis), k);
+            lane.fold(f64::NEG_INFINITY, |a, &b| a.max(b))
+        };
+        let over_space: Vec<f64> = (0..space).map(|f| most_over(1, f)).collect();
+        let over_time: Vec<f64> = (0..time).map(|t| most_over(2, t)).collect();
         Tuning {
             direction_rad: preferred.1.rem_euclid(TAU),
             direction_selectivity: (preferred.0 - opposite.0) / (preferred.0 + opposite.0).max(1e-12),
             orientation_selectivity,
-            cycles_per_px: peak_of_logs(&self.spatial_frequencies, &over_space),
-            cycles_per_second: peak_of_logs(&self.temporal_frequencies, &over_time),
+            cycles_per_px: center_of_logs(&self.spatial_frequencies, &over_space),
+            cycles_per_second: center_of_logs(&self.temporal_frequencies, &over_time),
             best_response: best_of(best / time, best % time),
         }
     }
@@ -192,19 +189,15 @@ fn vector_mean(angles: &[f64], lengths: &[f64], times: f64) -> (f64, f64) {
     (y.atan2(x).rem_euclid(TAU), x.hypot(y) / total.max(1e-12))
 }
 
-/// Frequency of the greatest value, between frequencies where a parabola over their logarithms has its top.
-fn peak_of_logs(frequencies: &[f64], values: &[f64]) -> f64 {
-    let Some(top) = (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b])) else {
-        return f64::NAN;
-    };
-    if top == 0 || top + 1 == values.len() {
-        return frequencies[top];
+/// Frequency in the middle of a curve of greatest responses: the mean of the logarithms, weighted by the squared height
+/// above the least. Of simulated neurons whose rates are known it correlates better with the carrier's frequency than the
+/// greatest response alone, whose frequency is one of few.
+fn center_of_logs(frequencies: &[f64], values: &[f64]) -> f64 {
+    if frequencies.len() == 1 {
+        return frequencies[0];
     }
-    let [a, b, c] = [top - 1, top, top + 1].map(|k| (frequencies[k].ln(), values[k]));
-    let (left, right) = ((b.1 - a.1) / (b.0 - a.0), (c.1 - b.1) / (c.0 - b.0));
-    let bend = (right - left) / (c.0 - a.0);
-    if bend >= 0.0 {
-        return frequencies[top];
-    }
-    (0.5 * (a.0 + b.0) - 0.5 * left / bend).clamp(a.0, c.0).exp()
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let weights: Vec<f64> = values.iter().map(|value| (value - least).powi(2)).collect();
+    let logs: f64 = frequencies.iter().zip(&weights).map(|(frequency, weight)| weight * frequency.ln()).sum();
+    (logs / weights.iter().sum::<f64>()).exp()
 }
