@@ -11,9 +11,10 @@ use super::args::ExperimentArgs;
     Stimuli are as bright as the mouse's movies; their settings are the keys of [probe]. Directions are those of motion \
     in the picture: 0 degrees is rightward, 90 downward.\n\n\
     Written to the run's folder probe/MOUSE: neurons.csv (centre and size of every receptive field, preferred direction, \
-    orientation, spatial and temporal frequency), receptive_fields.h5, gratings.h5 (all responses), noise.csv, pictures \
-    as PNG. noise reconstructs Gaussian noise of every pair of length constants from the responses predicted to it, with \
-    the settings of [reconstruction] and the transparency mask; every movie is kept in probe/MOUSE/noise.\n\n\
+    orientation, spatial and temporal frequency), receptive_fields.h5, gratings.h5 (all responses), noise.csv, \
+    grating_movies.csv, pictures as PNG. noise and grating-movies reconstruct what was shown from the responses predicted \
+    to it, with the settings of [reconstruction] and the transparency mask; every movie is kept in probe/MOUSE/noise and \
+    probe/MOUSE/grating_movies.\n\n\
     Of a simulated mouse what is found is compared with the truth, beside the same with the neurons shuffled.\n\n\
     Example: v1reel probe experiment.toml --only receptive-fields,gratings"
 )]
@@ -39,6 +40,8 @@ pub enum Question {
     /// What all neurons resolve together: reconstructions of Gaussian noise, a movie for every pair of length constants
     /// and polarity; takes longest
     Noise,
+    /// The same with drifting gratings of every spatial and temporal frequency, in four directions and both phases
+    GratingMovies,
 }
 
 impl ProbeArgs {

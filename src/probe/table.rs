@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::receptive_field::ReceptiveFields;
-use super::resolution::NoiseScore;
+use super::resolution::TargetScore;
 use super::tuning::Tuning;
 use crate::atomic;
 use crate::error::{Error, Result};
@@ -57,20 +57,22 @@ pub fn write_neurons(
     write(path, heading, rows)
 }
 
-/// Writes one row for every movie of Gaussian noise that was reconstructed.
+/// Writes one row for every movie that was reconstructed; `axes` names the places of its grid in space and in time.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn write_noise(path: &Path, scores: &[NoiseScore]) -> Result<()> {
-    let heading =
-        "space_px,time_frames,polarity,pixel_correlation,another_movie,response_correlation,response_sd";
+pub fn write_scores(path: &Path, axes: [&str; 2], scores: &[TargetScore]) -> Result<()> {
+    let heading = format!(
+        "movie,{},{},pixel_correlation,another_movie,response_correlation,response_sd",
+        axes[0], axes[1]
+    );
     let rows = scores.iter().map(|score| {
-        let labels = [score.length.space_px.to_string(), score.length.time_frames.to_string()];
         let numbers =
             [score.pixel_correlation, score.another_movie, score.response_correlation, score.response_sd];
-        labels.into_iter().chain([score.polarity.name().to_string()]).chain(numbers.map(cell)).collect()
+        let numbers = score.place.into_iter().chain(numbers).map(cell);
+        std::iter::once(score.name.clone()).chain(numbers).collect()
     });
-    write(path, heading, rows)
+    write(path, &heading, rows)
 }
 
 fn cell(value: f64) -> String {

@@ -13,7 +13,7 @@ use super::write_png;
 use crate::error::{Error, Result};
 use crate::probe::mask::coverage;
 use crate::probe::receptive_field::FieldSummary;
-use crate::probe::resolution::NoiseCell;
+use crate::probe::resolution::{GridCell, rows};
 use crate::probe::{ReceptiveFields, Tuning};
 
 /// Fields that are shown as examples, across and down.
@@ -150,19 +150,32 @@ fn draw_fields(mouse: &str, fields: &ReceptiveFields) -> Result<RgbImage> {
     Ok(picture)
 }
 
-/// Writes a grid: pixel correlation of the reconstruction of noise of every pair of length constants.
+/// A grid of reconstructed movies and what its axes are.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid<'a> {
+    /// What is reconstructed.
+    pub title: &'a str,
+    /// Unit of the rows.
+    pub space: &'a str,
+    /// What the columns are, with their unit.
+    pub time: &'a str,
+    /// The cells, row by row.
+    pub cells: &'a [GridCell],
+}
+
+/// Writes a grid: pixel correlation of the reconstructions of movies of every fineness in space and time.
 ///
 /// # Errors
 /// When there is nothing to draw or the file can't be written.
-pub fn write_noise_picture(path: &Path, mouse: &str, cells: &[NoiseCell]) -> Result<()> {
-    write_png(path, &draw_noise(mouse, cells)?.into())
+pub fn write_grid_picture(path: &Path, grid: Grid<'_>) -> Result<()> {
+    write_png(path, &draw_grid(grid)?.into())
 }
 
-fn draw_noise(mouse: &str, cells: &[NoiseCell]) -> Result<RgbImage> {
-    let rows: Vec<&[NoiseCell]> = cells.chunk_by(|a, b| a.space_px == b.space_px).collect();
+fn draw_grid(grid: Grid<'_>) -> Result<RgbImage> {
+    let rows = rows(grid.cells);
     let columns = rows.first().map_or(0, |row| row.len());
     if columns == 0 || rows.iter().any(|row| row.len() != columns) {
-        return Err(Error::usage(format!("{mouse}: there is no grid of noise to draw")));
+        return Err(Error::usage(format!("{}: there is no grid to draw", grid.title)));
     }
     ready_font()?;
     let (left, cell) = (130i32, ((PAGE_WIDTH as i32 - 160) / columns as i32, 52i32));
@@ -171,11 +184,11 @@ fn draw_noise(mouse: &str, cells: &[NoiseCell]) -> Result<RgbImage> {
     let draw = |picture: &mut RgbImage| -> std::result::Result<(), DrawingError> {
         let page = PlotPage::new(picture).into_drawing_area();
         let (above, below) = page.split_vertically(TITLE_HEIGHT);
-        draw_title(&above, &format!("{mouse}: pixel correlation of reconstructed Gaussian noise"))?;
+        draw_title(&above, grid.title)?;
         let style = |h: HPos, v: VPos| TextStyle::from((FAMILY, TEXT_SIZE)).pos(Pos::new(h, v));
         for (y, row) in rows.iter().enumerate() {
             let top = y as i32 * cell.1;
-            let label = format!("{} px", row[0].space_px);
+            let label = format!("{} {}", short(row[0].place[0]), grid.space);
             below.draw_text(&label, &style(HPos::Right, VPos::Center), (left - 8, top + cell.1 / 2))?;
             for (x, found) in row.iter().enumerate() {
                 let from = (left + x as i32 * cell.0, top);
@@ -194,19 +207,21 @@ fn draw_noise(mouse: &str, cells: &[NoiseCell]) -> Result<RgbImage> {
         let bottom = rows.len() as i32 * cell.1;
         for (x, found) in rows[0].iter().enumerate() {
             let middle = left + x as i32 * cell.0 + cell.0 / 2;
-            let label = found.time_frames.to_string();
+            let label = short(found.place[1]);
             below.draw_text(&label, &style(HPos::Center, VPos::Top), (middle, bottom + 6))?;
         }
         let below_all = (left + columns as i32 * cell.0 / 2, bottom + 32);
-        below.draw_text(
-            "length constant in time (frames); in space, from top to bottom",
-            &style(HPos::Center, VPos::Top),
-            below_all,
-        )?;
+        below.draw_text(grid.time, &style(HPos::Center, VPos::Top), below_all)?;
         page.present()
     };
-    draw(&mut picture).map_err(|e| Error::Failed(format!("noise of {mouse} can't be drawn: {e}")))?;
+    draw(&mut picture).map_err(|e| Error::Failed(format!("{} can't be drawn: {e}", grid.title)))?;
     Ok(picture)
+}
+
+/// Writes a number with as many digits as it needs, at most three after the point.
+fn short(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
 #[cfg(test)]
@@ -248,16 +263,16 @@ mod tests {
 
     #[test]
     fn a_cell_of_the_grid_is_as_bright_as_its_correlation() {
-        let cells: Vec<NoiseCell> = (0..6)
-            .map(|k| NoiseCell {
-                space_px: f64::from(1 + k / 3),
-                time_frames: f64::from(1 + k % 3),
+        let cells: Vec<GridCell> = (0..6)
+            .map(|k| GridCell {
+                place: [f64::from(1 + k / 3), f64::from(1 + k % 3)],
                 pixel_correlation: if k == 4 { 1.0 } else { 0.0 },
                 another_movie: 0.0,
                 response_sd: 1.0,
             })
             .collect();
-        let picture = draw_noise("m", &cells).unwrap();
+        let draw = |cells| draw_grid(Grid { title: "m", space: "px", time: "frames", cells });
+        let picture = draw(&cells).unwrap();
         let RGBColor(red, green, blue) = Colors::Sequential.at(1.0);
         let lit: Vec<(u32, u32)> = picture
             .enumerate_pixels()
@@ -267,6 +282,6 @@ mod tests {
         let middle = lit[lit.len() / 2];
         // The second row, the second column.
         assert!((396..663).contains(&middle.0) && (96..148).contains(&middle.1), "{middle:?}");
-        assert!(draw_noise("m", &cells[..5]).is_err() && draw_noise("m", &[]).is_err());
+        assert!(draw(&cells[..5]).is_err() && draw(&[]).is_err());
     }
 }

@@ -133,7 +133,9 @@ fn responses_that_say_nothing_give_no_field_and_no_harm() {
 }
 
 /// Settings with which a probe of the tiny mouse takes a moment.
-const QUICK: [&str; 14] = [
+const QUICK: [&str; 16] = [
+    "--set",
+    "probe.cycles_per_second=[2]",
     "--set",
     "probe.sparse_movies=4",
     "--set",
@@ -157,9 +159,14 @@ fn a_probe_writes_tables_and_pictures_once_and_compares_with_the_truth() {
     lab.ok(&["mask", "small.toml"]);
     let probe = |more: &[&str]| lab.ok(&[&["probe", "small.toml"], &QUICK[..], more].concat());
     let said = probe(&["--set", "probe.noise_frames=40"]);
-    for words in
-        ["Against the truth", "receptive-field centre", "neurons shuffled", "Gaussian noise", "2 frames"]
-    {
+    for words in [
+        "Against the truth",
+        "receptive-field centre",
+        "neurons shuffled",
+        "reconstructed Gaussian noise",
+        "2 frames",
+        "drifting gratings",
+    ] {
         assert!(said.contains(words), "{said}");
     }
     let folder = lab.path("run/probe/mouse");

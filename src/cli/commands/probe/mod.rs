@@ -1,8 +1,9 @@
 //! `v1reel probe`: asks the trained ensemble what its neurons see and what they resolve together.
 
 mod agreement;
-mod noise;
+mod movies;
 
+use movies::Movies;
 use serde_json::{Value, json};
 
 use crate::cli::output;
@@ -14,7 +15,9 @@ use crate::data::{MouseId, Typical};
 use crate::ensemble::Ensemble;
 use crate::error::Result;
 use crate::event::{Event, Observer};
+use crate::probe::agreement::Agreement;
 use crate::probe::receptive_field::FieldSummary;
+use crate::probe::resolution::GridCell;
 use crate::probe::table::write_neurons;
 use crate::probe::{GratingResponses, Light, Presentation, ReceptiveFields, Tuning};
 use crate::report::probe_picture::{write_field_pictures, write_tuning_pictures};
@@ -80,11 +83,17 @@ fn announce(args: &ProbeArgs, probes: &[Probe<'_>]) -> Result<()> {
         let message = format!("receptive fields and gratings: at most {clips} clips are predicted");
         first.run.observer.emit(Event::Note { message });
     }
-    if args.asks(Question::Noise) {
-        noise::announce(probes)?;
+    for (question, kind) in MOVIES {
+        if args.asks(question) {
+            movies::announce(kind, probes)?;
+        }
     }
     Ok(())
 }
+
+/// What is reconstructed for which question.
+const MOVIES: [(Question, Movies); 2] =
+    [(Question::Noise, Movies::Noise), (Question::GratingMovies, Movies::Gratings)];
 
 /// One mouse of an experiment, and those that answer for it.
 pub struct Probe<'a> {
@@ -107,8 +116,9 @@ struct Found {
     mouse: MouseId,
     fields: Option<ReceptiveFields>,
     tunings: Option<Vec<Tuning>>,
-    noise: Vec<crate::probe::resolution::NoiseCell>,
-    agreements: Vec<crate::probe::agreement::Agreement>,
+    /// Of each kind of movies.
+    grids: [Vec<GridCell>; 2],
+    agreements: Vec<Agreement>,
 }
 
 impl Probe<'_> {
@@ -206,9 +216,14 @@ impl Probe<'_> {
             let px_per_deg = screen.map(|degrees| size[1] as f64 / degrees);
             write_neurons(&folder.join("neurons.csv"), fields.as_ref(), tunings.as_deref(), px_per_deg)?;
         }
-        let noise = if args.asks(Question::Noise) { noise::ask(self)? } else { Vec::new() };
+        let mut grids = [Vec::new(), Vec::new()];
+        for (grid, (question, kind)) in grids.iter_mut().zip(MOVIES) {
+            if args.asks(question) {
+                *grid = movies::ask(kind, self)?;
+            }
+        }
         let agreements = agreement::with_truth(self, fields.as_ref(), tunings.as_deref())?;
-        Ok(Found { mouse: self.mouse().clone(), fields, tunings, noise, agreements })
+        Ok(Found { mouse: self.mouse().clone(), fields, tunings, grids, agreements })
     }
 }
 
@@ -219,7 +234,8 @@ impl Found {
             "mouse": self.mouse,
             "neurons": self.neurons(),
             "fields_found": found,
-            "noise": self.noise,
+            "noise": self.grids[0],
+            "grating_movies": self.grids[1],
             "agreement_with_truth": self.agreements,
         })
     }
@@ -267,5 +283,8 @@ fn print(found: &[Found]) -> Result<()> {
         output::line(table)?;
     }
     agreement::print(found.iter().map(|mouse| (&mouse.mouse, mouse.agreements.as_slice())))?;
-    noise::print(found.iter().map(|mouse| (&mouse.mouse, mouse.noise.as_slice())))
+    for (index, (_, kind)) in MOVIES.into_iter().enumerate() {
+        movies::print(kind, found.iter().map(|mouse| (&mouse.mouse, mouse.grids[index].as_slice())))?;
+    }
+    Ok(())
 }

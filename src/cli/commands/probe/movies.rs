@@ -1,4 +1,4 @@
-//! Reconstructions of Gaussian noise from the responses predicted to it.
+//! Reconstructions of made-up movies from the responses predicted to them.
 
 use serde_json::json;
 
@@ -9,16 +9,65 @@ use crate::cli::table::Table;
 use crate::data::MouseId;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
-use crate::probe::resolution::{NoiseCell, NoiseScore, NoiseTarget, cells, noise_targets};
-use crate::probe::table::write_noise;
+use crate::probe::resolution::{GridCell, Target, TargetScore, cells, grating_targets, noise_targets, rows};
+use crate::probe::table::write_scores;
 use crate::reconstruct::{Condition, Population, Reconstruction, TrialPlan, window};
-use crate::report::probe_picture::write_noise_picture;
+use crate::report::probe_picture::{Grid, write_grid_picture};
+
+/// Which movies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Movies {
+    /// Gaussian noise.
+    Noise,
+    /// Drifting gratings.
+    Gratings,
+}
+
+impl Movies {
+    /// Names files.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Noise => "noise",
+            Self::Gratings => "grating_movies",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Noise => "Gaussian noise",
+            Self::Gratings => "drifting gratings",
+        }
+    }
+
+    /// Names the columns of the table: places of the grid in space and in time.
+    const fn axes(self) -> [&'static str; 2] {
+        match self {
+            Self::Noise => ["space_px", "time_frames"],
+            Self::Gratings => ["cycles_per_px", "cycles_per_second"],
+        }
+    }
+
+    const fn units(self) -> [&'static str; 2] {
+        match self {
+            Self::Noise => ["px", "frames"],
+            Self::Gratings => ["c/px", "Hz"],
+        }
+    }
+
+    fn targets(self, probe: &Probe<'_>) -> Result<Vec<Target>> {
+        let (experiment, size) = (&probe.workspace.experiment, probe.presentation()?.frame_size());
+        match self {
+            Self::Noise => noise_targets(&experiment.probe, size),
+            Self::Gratings => grating_targets(&experiment.probe, size[1], experiment.data.frame_rate_hz),
+        }
+    }
+}
 
 /// Says what the reconstructions will cost, and checks that they can be made.
 ///
 /// # Errors
 /// When a mouse has no transparency mask or the movies are too short.
-pub fn announce(probes: &[Probe<'_>]) -> Result<()> {
+pub fn announce(kind: Movies, probes: &[Probe<'_>]) -> Result<()> {
     let (mut movies, mut clips) = (0, 0);
     for probe in probes {
         let experiment = &probe.workspace.experiment;
@@ -31,7 +80,7 @@ pub fn announce(probes: &[Probe<'_>]) -> Result<()> {
             )));
         }
         probe.workspace.mask(probe.index)?;
-        let targets = noise_targets(&experiment.probe, probe.presentation()?.frame_size())?;
+        let targets = kind.targets(probe)?;
         let mut windows = window::starts(frames, window, experiment.reconstruction.stride)?;
         windows.dedup();
         movies += targets.len();
@@ -44,52 +93,59 @@ pub fn announce(probes: &[Probe<'_>]) -> Result<()> {
     if let Some(probe) = probes.first() {
         let iterations = probe.workspace.experiment.reconstruction.iterations;
         let message = format!(
-            "Gaussian noise: {movies} movies are reconstructed in {iterations} iterations, {clips} gradients of clips, but \
-             for those that are there already"
+            "{}: {movies} movies are reconstructed in {iterations} iterations, {clips} gradients of clips, but \
+             for those that are there already",
+            kind.words()
         );
         probe.run.observer.emit(Event::Note { message });
     }
     Ok(())
 }
 
-/// Reconstructs all noise of a mouse, scores it, writes table and picture.
+/// Reconstructs all movies for a mouse, scores them, writes table and picture.
 ///
 /// # Errors
 /// Whatever the stages return.
-pub fn ask(probe: &Probe<'_>) -> Result<Vec<NoiseCell>> {
+pub fn ask(kind: Movies, probe: &Probe<'_>) -> Result<Vec<GridCell>> {
     let experiment = &probe.workspace.experiment;
     let mouse = probe.mouse();
     let folder = probe.workspace.folder.probe(mouse);
-    let targets = noise_targets(&experiment.probe, probe.presentation()?.frame_size())?;
-    let task = || format!("noise {mouse}");
+    let targets = kind.targets(probe)?;
+    let task = || format!("{} {mouse}", kind.words());
     let steps = targets.len() as u64;
     probe.run.observer.emit(Event::Started { task: task(), steps, unit: "reconstructions" });
-    let mut scores: Vec<NoiseScore> = Vec::new();
+    let mut scores: Vec<TargetScore> = Vec::new();
     for target in &targets {
-        let result = reconstruction(probe, target)?;
+        let result = reconstruction(kind, probe, target)?;
         scores.push(target.score(&result, probe.light(), &experiment.seed));
         let step = scores.len() as u64;
         probe.run.observer.emit(Event::Progress { task: task(), step, loss: None });
     }
     probe.run.observer.emit(Event::Finished { task: task() });
-    write_noise(&folder.join("noise.csv"), &scores)?;
+    write_scores(&folder.join(format!("{}.csv", kind.name())), kind.axes(), &scores)?;
     let cells = cells(&scores);
-    write_noise_picture(&folder.join("noise.png"), &format!("mouse {mouse}"), &cells)?;
+    let time = match kind {
+        Movies::Noise => "length constant in time (frames); in space from top to bottom",
+        Movies::Gratings => "temporal frequency (Hz); spatial frequency from top to bottom (cycles/px)",
+    };
+    let title = format!("mouse {mouse}: pixel correlation of reconstructed {}", kind.words());
+    let grid = Grid { title: &title, space: kind.units()[0], time, cells: &cells };
+    write_grid_picture(&folder.join(format!("{}.png", kind.name())), grid)?;
     Ok(cells)
 }
 
 /// Reconstructs one movie, or takes what is there.
-fn reconstruction(probe: &Probe<'_>, target: &NoiseTarget) -> Result<Reconstruction> {
+fn reconstruction(kind: Movies, probe: &Probe<'_>, target: &Target) -> Result<Reconstruction> {
     probe.run.stop.check()?;
     let experiment = &probe.workspace.experiment;
     let presentation = probe.presentation()?;
     let trial =
         target.trial(&presentation, experiment.probe.noise_frames, probe.light(), &experiment.seed)?;
-    let folder = probe.workspace.folder.probe(probe.mouse()).join("noise").join(target.name());
+    let folder = probe.workspace.folder.probe(probe.mouse()).join(kind.name()).join(target.name());
     let mut settings = probe.workspace.facts(probe.index, probe.members)?;
-    settings["probe"] = json!({ "noise": hash(&trial.movie), "behavior": hash(&trial.behavior) });
+    settings["probe"] = json!({ "movie": hash(&trial.movie), "behavior": hash(&trial.behavior) });
     let settings = settings.to_string();
-    let label = format!("noise {}", target.name());
+    let label = format!("{} {}", kind.words(), target.name());
     let mask = probe.workspace.mask(probe.index)?;
     let plan = TrialPlan {
         mouse: probe.mouse(),
@@ -120,18 +176,20 @@ fn hash<D: ndarray::Dimension>(values: &ndarray::Array<f32, D>) -> String {
 ///
 /// # Errors
 /// When standard output can't be written to.
-pub fn print<'a>(mice: impl Iterator<Item = (&'a MouseId, &'a [NoiseCell])>) -> Result<()> {
+pub fn print<'a>(kind: Movies, mice: impl Iterator<Item = (&'a MouseId, &'a [GridCell])>) -> Result<()> {
     for (mouse, cells) in mice.filter(|(_, cells)| !cells.is_empty()) {
         output::line(format!(
-            "\nPixel correlation of reconstructed Gaussian noise, mouse {mouse}; control: noise that was not shown, {:.3}",
+            "\nPixel correlation of reconstructed {}, mouse {mouse}; control: a movie that was not shown, {:.3}",
+            kind.words(),
             cells.iter().map(|cell| cell.another_movie).sum::<f64>() / cells.len() as f64
         ))?;
-        let rows: Vec<&[NoiseCell]> = cells.chunk_by(|a, b| a.space_px == b.space_px).collect();
-        let heading = rows[0].iter().map(|cell| format!("{} frames", cell.time_frames));
+        let [space, time] = kind.units();
+        let rows = rows(cells);
+        let heading = rows[0].iter().map(|cell| format!("{} {time}", cell.place[1]));
         let mut table = Table::new(std::iter::once("space".to_string()).chain(heading));
         for row in rows {
             let numbers = row.iter().map(|cell| format!("{:.3}", cell.pixel_correlation));
-            table.row(std::iter::once(format!("{} px", row[0].space_px)).chain(numbers));
+            table.row(std::iter::once(format!("{:.4} {space}", row[0].place[0])).chain(numbers));
         }
         output::line(table)?;
     }
