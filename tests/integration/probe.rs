@@ -75,12 +75,12 @@ proptest! {
         let found = ReceptiveFields::find(&signs, &responses, 0..13, 2).unwrap();
         let field = found.neurons[0];
         let apart = (field.center_px[0] - center[0]).hypot(field.center_px[1] - center[1]);
-        prop_assert!(field.is_found() && field.reliability > 0.4, "{:?}", field);
-        // 2,400 frames are 80 flashes of each sign at a pixel; the field's own lobes lie two pixels to the sides.
-        prop_assert!(apart < 0.7, "{} {:?} {:?}", apart, neuron, field);
-        prop_assert!(field.lag_frames.abs_diff(lag) <= if complex { 2 } else { 6 }, "{:?} {:?}", neuron, field);
+        prop_assert!(field.is_found() && field.reliability > 0.5, "{:?}", field);
+        // 2,400 frames are 40 flashes of each sign at a pixel; such neurons are found within 0.2 pixels.
+        prop_assert!(apart < 0.4, "{} {:?} {:?}", apart, neuron, field);
+        prop_assert!(field.lag_frames.abs_diff(lag) <= 1, "{:?} {:?}", neuron, field);
         let sigma = (field.sigma_px[0] * field.sigma_px[1]).sqrt();
-        prop_assert!((0.8..2.6).contains(&sigma), "{:?}", field);
+        prop_assert!((0.7..1.8).contains(&sigma), "{:?}", field);
     }
 
     #[test]
@@ -101,10 +101,10 @@ proptest! {
         let found = responses.tunings()[0];
         prop_assert_eq!(responses.blank[0], 0.0);
         let apart = (found.direction_rad - direction + PI).rem_euclid(TAU) - PI;
-        // Twelve directions are 30 degrees apart; frequencies are half an octave apart.
-        prop_assert!(apart.abs() < 0.2, "{} {:?} {:?}", apart, neuron, found);
-        prop_assert!((found.cycles_per_px / cycles_per_px).ln().abs() < 0.3, "{:?} {:?}", neuron, found);
-        prop_assert!(found.orientation_selectivity > 0.3 && found.direction_selectivity > 0.2, "{:?}", found);
+        // Twelve directions are half a radian apart, frequencies half an octave; between them it is found much closer.
+        prop_assert!(apart.abs() < 0.15, "{} {:?} {:?}", apart, neuron, found);
+        prop_assert!((found.cycles_per_px / cycles_per_px).ln().abs() < 0.25, "{:?} {:?}", neuron, found);
+        prop_assert!(found.orientation_selectivity > 0.4 && found.direction_selectivity > 0.7, "{:?}", found);
     }
 }
 
@@ -216,6 +216,8 @@ fn a_mask_comes_from_receptive_fields_or_says_why_not() {
 fn probes_that_make_no_sense_are_refused_before_they_start() {
     let lab = Lab::new("neurons = 12\noracle_fraction = 0.0\n");
     lab.ok(&["train", "small.toml"]);
+    // The tiny mouse's frames are too narrow for the finest of the default gratings.
+    let fits = ["--set", "probe.cycles_per_width=[2]"];
     for (setting, words) in [
         ("probe.sparse_movies=1", "probe.sparse_movies is 1, expected at least 2"),
         ("probe.sparse_density=1.5", "probe.sparse_density is 1.5"),
@@ -232,8 +234,15 @@ fn probes_that_make_no_sense_are_refused_before_they_start() {
         ("probe.cycles_per_second=[15]", "30 frames a second"),
         ("probe.grating_frames=20", "probe.grating_frames is 20"),
     ] {
-        let said =
-            lab.fails(2, &["probe", "small.toml", "--only", "gratings,receptive-fields", "--set", setting]);
+        let said = lab.fails(
+            2,
+            &[
+                &["probe", "small.toml", "--only", "gratings,receptive-fields"],
+                &fits[..],
+                &["--set", setting],
+            ]
+            .concat(),
+        );
         assert!(said.contains(words), "{setting}: {said}");
     }
     let noise = |more: &[&str]| lab.fails(2, &[&["probe", "small.toml", "--only", "noise"], more].concat());
