@@ -33,6 +33,7 @@ pub mod kernel;
 pub mod manifest;
 pub mod metric;
 pub mod model;
+pub mod probe;
 pub mod reconstruct;
 pub mod report;
 pub mod run_folder;

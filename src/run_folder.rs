@@ -71,6 +71,11 @@ impl RunFolder {
         self.0.join("predictions").join(&mouse.0).join(format!("{trial}.npy"))
     }
 
+    /// Folder of what was probed of a mouse.
+    pub fn probe(&self, mouse: &MouseId) -> PathBuf {
+        self.0.join("probe").join(&mouse.0)
+    }
+
     /// Folder of the scores.
     pub fn evaluation(&self) -> PathBuf {
         self.0.join("evaluation")

@@ -22,6 +22,7 @@ mod integration {
     mod mask_parity;
     mod metrics_parity;
     mod nwb;
+    mod probe;
     mod pytorch_checkpoint;
     mod reconstruction_parity;
     mod recordings;

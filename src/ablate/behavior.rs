@@ -6,14 +6,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::Alteration;
-use crate::data::Channel;
-use crate::data::{Mouse, MouseId, Trial, TrialId};
+use crate::data::{Channel, Mouse, MouseId, Trial, TrialId, Typical};
 use crate::error::{Error, Result};
 use crate::seed;
-
-/// Training trials whose mean stands in for a channel, at most, and every how many frames they are read.
-const MEAN_TRIALS: usize = 64;
-const MEAN_FRAMES: usize = 5;
 
 /// Lists the channels of `wanted` that a mouse has; those it lacks come second.
 pub fn available(wanted: &[Channel], mouse: &Mouse) -> (Vec<Channel>, Vec<Channel>) {
@@ -48,18 +43,8 @@ impl<'a> Substitutes<'a> {
     /// # Errors
     /// When a trial can't be read.
     pub fn new(mouse: &'a Mouse, training: &[TrialId], run: &'a str) -> Result<Self> {
-        let rows = mouse.behavior_rows + mouse.pupil_center_rows;
-        let (mut sums, mut count) = (vec![0.0f64; rows], 0.0f64);
-        let spread = training.len().div_ceil(MEAN_TRIALS).max(1);
-        for &id in training.iter().step_by(spread) {
-            let frames = mouse.trial(id)?.frames;
-            let behavior = join(&mouse.read_frames(id, (0..frames).step_by(MEAN_FRAMES))?);
-            for (sum, row) in sums.iter_mut().zip(behavior.rows()) {
-                *sum += row.iter().map(|&v| f64::from(v)).sum::<f64>();
-            }
-            count += behavior.ncols() as f64;
-        }
-        let means = sums.into_iter().map(|sum| (sum / count) as f32).collect();
+        let typical = Typical::of(mouse, training)?;
+        let means = [typical.behavior, typical.pupil_center].concat();
         Ok(Self { mouse, means, donors: training.to_vec(), run })
     }
 

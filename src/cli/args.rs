@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use super::ablate_args::AblateArgs;
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
+use super::probe_args::ProbeArgs;
 use crate::device::DeviceChoice;
 use crate::reconstruct::Condition;
 
@@ -74,7 +75,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Measure how far into the future and the past a model's responses look, by changing one frame at a time
     Causality(CausalityArgs),
-    /// Find the transparency mask: how much each pixel of the movie matters to the recorded neurons
+    /// Find the transparency mask: how much each pixel of the movie matters to the recorded neurons; trained, or with
+    /// --set mask.from=receptive_fields from where they look
     Mask(ExperimentArgs),
     /// Predict the responses to the trials' movies and compare them with the recorded ones
     Predict(ExperimentArgs),
@@ -86,6 +88,9 @@ pub enum Command {
     Decode(DecodeArgs),
     /// Reconstruct and predict with fewer neurons, or with behavior altered, and compare
     Ablate(AblateArgs),
+    /// Ask the trained models, in silico, where every neuron looks, what it prefers and how fine a movie they resolve
+    /// together
+    Probe(ProbeArgs),
     /// Make a page to look at: movies beside what the mouse watched, playing in step with its behavior and its
     /// neurons, and all scores beside their controls; of one run, or of several to compare
     Report(ReportArgs),

@@ -56,12 +56,13 @@ impl<'a> LinearDecoders<'a> {
         Ok(decoded)
     }
 
-    /// The decoder for a trial, trained without its movie and those like it.
-    ///
-    /// # Errors
-    /// As [`LinearDecoders::decode`].
-    pub fn decoder_of(&mut self, index: usize, trial: TrialId) -> Result<&MovieDecoder> {
-        let training = self.workspace.training_for(index, trial)?;
+    /// The decoder for a trial, trained without its movie and those like it; or for a movie that is none of the
+    /// recording's, trained on all that the members were trained on.
+    fn decoder_of(&mut self, index: usize, trial: Option<TrialId>) -> Result<&MovieDecoder> {
+        let training = match trial {
+            Some(trial) => self.workspace.training_for(index, trial)?,
+            None => self.workspace.mice[index].training.iter().copied().enumerate().collect(),
+        };
         self.decoder((index, training))
     }
 
@@ -129,8 +130,8 @@ pub struct LinearGuess<'a> {
     pub decoders: &'a RefCell<LinearDecoders<'a>>,
     /// Place of the mouse.
     pub index: usize,
-    /// Which trial.
-    pub trial: TrialId,
+    /// Which trial; none for a movie that is none of the recording's.
+    pub trial: Option<TrialId>,
 }
 
 impl fmt::Debug for LinearGuess<'_> {

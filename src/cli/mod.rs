@@ -14,6 +14,7 @@ mod machine;
 pub mod numbers;
 pub mod nwb_args;
 pub mod output;
+pub mod probe_args;
 pub mod progress;
 pub mod session;
 pub mod shipped;
@@ -76,6 +77,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(args) => commands::evaluate::run(&args, &session),
         Command::Decode(args) => commands::decode::run(&args, &session),
         Command::Ablate(args) => commands::ablate::run(&args, &session),
+        Command::Probe(args) => commands::probe::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Demo(args) => commands::demo::run(&args, &session),

@@ -194,27 +194,33 @@ impl Workspace {
     ///
     /// # Errors
     /// When a model or mask can't be read.
-    fn facts(&self, index: usize, members: &[usize]) -> Result<Value> {
-        let hash = |path: PathBuf| -> Result<String> {
-            let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
-            Ok(blake3::hash(&bytes).to_hex().to_string())
-        };
+    pub fn facts(&self, index: usize, members: &[usize]) -> Result<Value> {
+        let mut facts = self.model_facts(index, members)?;
+        let experiment = &self.experiment;
+        facts["reconstruction"] = serde_json::json!(experiment.reconstruction);
+        if experiment.reconstruction.start == Start::Decoder {
+            facts["start"] =
+                serde_json::json!([experiment.decode, experiment.data.folds, experiment.data.fold_by]);
+        }
+        facts["mask"] = hash(self.folder.mask(&self.mice[index].mouse.id))?.into();
+        Ok(facts)
+    }
+
+    /// Names everything that predictions through some members depend on.
+    ///
+    /// # Errors
+    /// When a model can't be read.
+    pub fn model_facts(&self, index: usize, members: &[usize]) -> Result<Value> {
         let models = members.iter().map(|&member| self.folder.model(member));
         let models = models.map(hash).collect::<Result<Vec<_>>>()?;
         let split = &self.mice[index];
         let experiment = &self.experiment;
-        // What the first movie comes from, if it is not grey.
-        let decoded = (experiment.reconstruction.start == Start::Decoder)
-            .then(|| serde_json::json!([experiment.decode, experiment.data.folds, experiment.data.fold_by]));
         Ok(serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "reconstruction": experiment.reconstruction,
-            "start": decoded,
             "clip": experiment.clip,
             "input_size": experiment.input_size,
             "seed": experiment.seed,
             "members": models,
-            "mask": hash(self.folder.mask(&split.mouse.id))?,
             "recording": split.fingerprint,
         }))
     }
@@ -243,7 +249,7 @@ impl Workspace {
                 }
                 let (members, facts) = facts.get_key_value(&members).expect("was just put there");
                 let trial = split.mouse.read_trial(id)?;
-                let guess = &LinearGuess { decoders: &decoders, index, trial: id };
+                let guess = &LinearGuess { decoders: &decoders, index, trial: Some(id) };
                 work(Chosen {
                     workspace: self,
                     index,
@@ -258,6 +264,11 @@ impl Workspace {
         }
         Ok(())
     }
+}
+
+fn hash(path: PathBuf) -> Result<String> {
+    let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
 fn choose(experiment: &Experiment, split: &SplitMouse) -> Result<Vec<TrialId>> {

@@ -161,8 +161,8 @@ fn channels(trial: &Trial) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Axis;
     use crate::data::trial::TrialId;
+    use ndarray::Axis;
     use proptest::prelude::*;
 
     #[test]

@@ -11,6 +11,7 @@ pub mod input;
 pub mod mouse;
 pub mod movies;
 pub mod trial;
+pub mod typical;
 pub mod verify;
 
 pub use batch::{Batch, Loader, LoaderConfig, TrainingMouse};
@@ -21,3 +22,4 @@ pub use fold::{FoldBy, FoldPolicy, Folds};
 pub use input::{Geometry, Padding};
 pub use mouse::{Mouse, MouseId, TrialSummary};
 pub use trial::{Tier, Trial, TrialId};
+pub use typical::Typical;

@@ -22,6 +22,7 @@ use crate::decode::DecodeConfig;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result, one_line};
 use crate::model::ModelConfig;
+use crate::probe::ProbeConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
 
@@ -91,6 +92,8 @@ pub struct Experiment {
     pub decode: DecodeConfig,
     /// Which neurons and behavioral channels are ablated.
     pub ablation: AblationConfig,
+    /// What the ensemble is asked in silico.
+    pub probe: ProbeConfig,
 }
 
 impl Experiment {
@@ -185,6 +188,7 @@ impl From<&Experiment> for RawExperiment {
             reconstruction: experiment.reconstruction.clone(),
             decode: experiment.decode.clone(),
             ablation: experiment.ablation.clone(),
+            probe: experiment.probe.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::ablate::AblationConfig;
 use crate::data::{Channel, ClipConfig, FoldBy, FoldPolicy};
 use crate::decode::DecodeConfig;
 use crate::model::ModelConfig;
+use crate::probe::ProbeConfig;
 use crate::reconstruct::{MaskConfig, ReconstructionConfig};
 use crate::train::TrainConfig;
 
@@ -52,6 +53,8 @@ pub struct RawExperiment {
     pub decode: DecodeConfig,
     /// Which neurons and behavioral channels are ablated.
     pub ablation: AblationConfig,
+    /// What the ensemble is asked in silico.
+    pub probe: ProbeConfig,
 }
 
 /// The section `[data]`.
@@ -164,6 +167,11 @@ impl RawExperiment {
             reconstruction: ReconstructionConfig { snapshots: vec![1], ..ReconstructionConfig::default() },
             decode: DecodeConfig::default(),
             ablation: AblationConfig::default(),
+            probe: ProbeConfig {
+                screen_width_deg: Some(120.0),
+                square_px: Some(2),
+                ..ProbeConfig::default()
+            },
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Checks that settings make sense, by themselves and together, before hours are spent on them.
 
+mod probe;
+
 use std::collections::BTreeSet;
 use std::ops::RangeBounds;
 
@@ -85,6 +87,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
     check_reconstruction(&raw.reconstruction, &raw.clip)?;
     check_decode(&raw.decode)?;
     check_ablation(&raw.ablation)?;
+    probe::check_probe(&raw.probe)?;
     Ok(Experiment {
         seed: raw.seed.unwrap_or_else(|| name.clone()),
         name,
@@ -101,6 +104,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
         reconstruction: raw.reconstruction,
         decode: raw.decode,
         ablation: raw.ablation,
+        probe: raw.probe,
     })
 }
 

@@ -105,6 +105,9 @@ pub enum MaskSource {
     /// Nothing: every pixel of the movie matters, those of the padding don't. For small recordings, whose encoders
     /// know too little to say where the neurons look, and for movies that were cut to what the neurons see.
     Everywhere,
+    /// From the neurons' receptive fields in silico: how many neurons look at a pixel. 1 where half as many look as at
+    /// the best place.
+    ReceptiveFields,
 }
 
 /// How a transparency mask is made.

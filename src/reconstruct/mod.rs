@@ -15,7 +15,7 @@ pub mod update;
 pub mod window;
 
 pub use condition::Condition;
-pub use config::{Combine, MaskConfig, ReconstructionConfig, Start};
+pub use config::{Combine, MaskConfig, MaskSource, ReconstructionConfig, Start};
 pub use gradient::Problem;
 pub use optimizer::{Reconstructor, StepStats};
 pub use population::Population;

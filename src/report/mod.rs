@@ -6,6 +6,7 @@
 pub mod ablation_plot;
 pub mod course_plot;
 mod h264;
+mod map_picture;
 pub mod mask_picture;
 pub mod mouse_picture;
 pub mod movie_file;
@@ -13,6 +14,7 @@ pub mod page;
 pub mod panel;
 pub mod plot;
 mod plot_page;
+pub mod probe_picture;
 pub mod spread;
 pub mod strip;
 pub mod text;

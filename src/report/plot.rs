@@ -29,10 +29,10 @@ const Y_LABEL_WIDTH: u32 = 92;
 /// Height of the title, in pixels.
 const TITLE_HEIGHT: u32 = 44;
 /// Name under which plotters knows the embedded font.
-const FAMILY: &str = "embedded";
+pub(super) const FAMILY: &str = "embedded";
 /// Text sizes, in pixels.
-const TITLE_SIZE: u32 = 24;
-const TEXT_SIZE: u32 = 17;
+pub(super) const TITLE_SIZE: u32 = 24;
+pub(super) const TEXT_SIZE: u32 = 17;
 /// Colours that stay apart for colour-blind readers (Okabe & Ito 2008), without their yellow.
 pub(super) const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
@@ -44,7 +44,7 @@ pub(super) const COLORS: [RGBColor; 7] = [
     RGBColor(60, 60, 60),
 ];
 
-type Area<'a> = DrawingArea<PlotPage<'a>, Shift>;
+pub(super) type Area<'a> = DrawingArea<PlotPage<'a>, Shift>;
 pub(super) type DrawingError = DrawingAreaErrorKind<Infallible>;
 
 /// One curve.
@@ -316,7 +316,7 @@ fn tick(value: f64, span: f64) -> String {
 }
 
 /// Tells plotters about the embedded font, once.
-fn ready_font() -> Result<()> {
+pub(super) fn ready_font() -> Result<()> {
     static READY: OnceLock<bool> = OnceLock::new();
     let ready = READY.get_or_init(|| register_font(FAMILY, FontStyle::Normal, text::FONT).is_ok());
     if *ready { Ok(()) } else { Err(Error::Failed("the embedded font can't be read".into())) }

@@ -99,6 +99,22 @@ impl Truth {
             self.file.array(&format!("neurons/{name}")).map_err(|e| unreadable(&self.path, &e))?;
         Ok(values.to_vec())
     }
+
+    /// Reads the centres of the neurons' receptive fields, `[neuron, (x, y)]`, in pixels.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when they are not there.
+    pub fn centers_px(&self) -> Result<Array2<f32>> {
+        let centers: Array2<f32> =
+            self.file.array("neurons/center_px").map_err(|e| unreadable(&self.path, &e))?;
+        if centers.ncols() == 2 {
+            return Ok(centers);
+        }
+        Err(unreadable(
+            &self.path,
+            &format!("neurons/center_px has {} columns, expected x and y", centers.ncols()),
+        ))
+    }
 }
 
 /// Says where the truth about a mouse is: in its folder, or beside its file as `NAME.truth.h5`.

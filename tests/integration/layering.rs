@@ -10,8 +10,18 @@ const BASE: [&str; 8] = ["atomic", "device", "error", "event", "hdf5_file", "met
 /// The stages from left to right, and what stands beside them, each with what it may use besides the base
 /// and itself. A new module has to be given its place here.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let stages =
-        ["data", "model", "train", "ensemble", "reconstruct", "decode", "evaluate", "ablate", "report"];
+    let stages = [
+        "data",
+        "model",
+        "train",
+        "ensemble",
+        "reconstruct",
+        "decode",
+        "probe",
+        "evaluate",
+        "ablate",
+        "report",
+    ];
     let mut allowed: BTreeMap<_, Vec<_>> = BASE.iter().map(|module| (*module, Vec::new())).collect();
     for (index, stage) in stages.iter().enumerate() {
         let mut left = stages[..index].to_vec();

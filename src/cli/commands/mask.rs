@@ -1,16 +1,19 @@
-//! `v1reel mask`: trains the transparency mask of every mouse.
+//! `v1reel mask`: makes the transparency mask of every mouse, by training or from receptive fields.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use crate::cli::args::ExperimentArgs;
+use crate::cli::commands::probe::Probe;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::table::Table;
 use crate::cli::workspace::Workspace;
+use crate::data::Typical;
 use crate::ensemble::Ensemble;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
-use crate::reconstruct::config::MaskSource;
+use crate::probe::mask::{coverage, transparency};
+use crate::reconstruct::MaskSource;
 use crate::reconstruct::mask_training::MaskPlan;
 use crate::report::mask_picture::write_mask;
 
@@ -51,13 +54,14 @@ pub fn train(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<()
     for (index, split) in workspace.mice.iter().enumerate() {
         let path = workspace.folder.mask(&split.mouse.id);
         if path.exists() {
-            let message = format!("{}: taken as it is; delete it to train it again", path.display());
+            let message = format!("{}: taken as it is; delete it to make it again", path.display());
             run.observer.emit(Event::Note { message });
             continue;
         }
         let mask = match workspace.experiment.mask.from {
             MaskSource::Training => train_one(workspace, index, ensemble, run)?,
             MaskSource::Everywhere => workspace.geometry(index)?.whole(),
+            MaskSource::ReceptiveFields => from_receptive_fields(workspace, ensemble, index, run)?,
         };
         workspace.write_mask(index, &mask)?;
         write_mask(&path.with_extension("png"), mask.view())?;
@@ -79,4 +83,28 @@ fn train_one(workspace: &Workspace, index: usize, ensemble: &Ensemble, run: &Run
         stop: &run.stop,
     };
     plan.train(ensemble, &run.observer)
+}
+
+/// Finds where the neurons look, through the members that a mask is trained through too.
+fn from_receptive_fields(
+    workspace: &Workspace,
+    ensemble: &Ensemble,
+    index: usize,
+    run: &Run,
+) -> Result<Array2<f32>> {
+    let split = &workspace.mice[index];
+    let typical = Typical::of(&split.mouse, &split.training)?;
+    let members = workspace.members_without_held_out_fold();
+    let probe = Probe { workspace, ensemble, run, members: &members, index, typical: &typical };
+    let fields = probe.receptive_fields()?;
+    let covered = coverage(&fields.neurons, split.mouse.frame_size);
+    if covered.iter().all(|&count| count == 0.0) {
+        return Err(Error::Failed(format!(
+            "mouse {}: no neuron has a receptive field to speak of, so there is no mask to make from them; train longer, \
+             or set mask.from = \"training\"",
+            split.mouse.id
+        )));
+    }
+    let mask = transparency(&covered).insert_axis(Axis(0));
+    Ok(workspace.geometry(index)?.embed(mask.view()).index_axis_move(Axis(0), 0))
 }

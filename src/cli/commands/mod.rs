@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod mask;
 pub mod nwb;
 pub mod predict;
+pub mod probe;
 pub mod reconstruct;
 pub mod report;
 pub mod simulate;

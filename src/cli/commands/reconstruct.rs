@@ -1,5 +1,8 @@
 //! `v1reel reconstruct`: reconstructs the movies of the chosen trials.
 
+use std::fs;
+use std::path::Path;
+
 use crate::cli::args::ReconstructArgs;
 use crate::cli::chosen::Chosen;
 use crate::cli::output;
@@ -8,10 +11,9 @@ use crate::cli::workspace::Workspace;
 use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
-use crate::reconstruct::Condition;
 use crate::reconstruct::condition::averaged;
-use crate::reconstruct::config::MaskSource;
 use crate::reconstruct::result::TrueMoviePrediction;
+use crate::reconstruct::{Condition, MaskSource, Reconstruction, TrialPlan};
 use crate::report::trial_pictures::write_pictures;
 
 /// Reconstructs.
@@ -131,4 +133,26 @@ fn one(
         }
     }
     write_pictures(&folder, &result)
+}
+
+/// Reconstructs into a folder of its own, where the members' movies are not kept once they are one: there may be
+/// thousands of such folders.
+///
+/// # Errors
+/// Whatever the stage returns.
+pub fn reconstruct_keeping_one(
+    plan: &TrialPlan<'_>,
+    folder: &Path,
+    ensemble: &Ensemble,
+    run: &Run,
+) -> Result<Reconstruction> {
+    let result = plan.reconstruct(ensemble, folder, &run.observer)?;
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let path = entry.map_err(Error::io(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("member") && name.ends_with(".h5") {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(result)
 }
