@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
+use ndarray::{Array2, ArrayView2};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -96,7 +97,7 @@ pub fn write_tuning_pictures(
     write_png(&folder.join("spatial_frequencies.png"), &spatial.draw()?.into())
 }
 
-/// Draws fields, bright less dark, each to its own greatest; a circle is the envelope that was fitted.
+/// Draws fields, each to its own greatest; a ring is what was fitted.
 fn draw_fields(mouse: &str, fields: &ReceptiveFields) -> Result<RgbImage> {
     let (_, _, height, width) = fields.fields.dim();
     let mut order: Vec<usize> = (0..fields.neurons.len()).collect();
@@ -112,7 +113,7 @@ fn draw_fields(mouse: &str, fields: &ReceptiveFields) -> Result<RgbImage> {
     let draw = |picture: &mut RgbImage| -> std::result::Result<(), DrawingError> {
         let page = PlotPage::new(picture).into_drawing_area();
         let (above, below) = page.split_vertically(TITLE_HEIGHT);
-        draw_title(&above, &format!("{mouse}: fields, bright (red) less dark (blue)"))?;
+        draw_title(&above, &format!("{mouse}: fields; red: more active (- bright less dark, + both)"))?;
         for place in 0..shown {
             let neuron = order[place * (order.len() - 1) / shown.max(2).saturating_sub(1)];
             let (left, top) = (
@@ -120,7 +121,8 @@ fn draw_fields(mouse: &str, fields: &ReceptiveFields) -> Result<RgbImage> {
                 (place / EXAMPLES.0) as i32 * (drawn as i32 + 32) + 20,
             );
             let field = &fields.fields.index_axis(ndarray::Axis(0), neuron);
-            let field = &field.index_axis(ndarray::Axis(0), 0) - &field.index_axis(ndarray::Axis(0), 1);
+            let (field, sign) =
+                shown_field(field.index_axis(ndarray::Axis(0), 0), field.index_axis(ndarray::Axis(0), 1));
             let most = field.iter().fold(f32::MIN_POSITIVE, |most, v| most.max(v.abs()));
             let at = |x: f64, y: f64| (left + (x * scale).round() as i32, top + (y * scale).round() as i32);
             for ((row, column), &value) in field.indexed_iter() {
@@ -141,13 +143,21 @@ fn draw_fields(mouse: &str, fields: &ReceptiveFields) -> Result<RgbImage> {
                 }
             }
             let style = TextStyle::from((FAMILY, 13)).pos(Pos::new(HPos::Left, VPos::Bottom));
-            let label = format!("{neuron}: s/n {:.1}", summary.signal_to_noise);
+            let label = format!("{neuron} {sign} s/n {:.1}", summary.signal_to_noise);
             below.draw_text(&label, &style, (left, top - 3))?;
         }
         page.present()
     };
     draw(&mut picture).map_err(|e| Error::Failed(format!("fields of {mouse} can't be drawn: {e}")))?;
     Ok(picture)
+}
+
+/// The difference of the fields for bright and dark, or their sum where that is stronger: a complex cell answers to both
+/// alike, and nothing but noise is left of the difference.
+fn shown_field(bright: ArrayView2<f32>, dark: ArrayView2<f32>) -> (Array2<f32>, char) {
+    let energy = |field: &Array2<f32>| field.iter().map(|v| v * v).sum::<f32>();
+    let (difference, sum) = (&bright - &dark, &bright + &dark);
+    if energy(&sum) > energy(&difference) { (sum, '+') } else { (difference, '-') }
 }
 
 /// A grid of reconstructed movies and what its axes are.
@@ -256,7 +266,7 @@ mod tests {
             write_tuning_pictures(folder.path(), "mouse m", &fields, &vec![tuning; neurons]).unwrap();
             for name in ["centers", "fields", "directions", "spatial_frequencies"] {
                 let picture = image::open(folder.path().join(format!("{name}.png"))).unwrap();
-                assert!(picture.width() == PAGE_WIDTH && picture.height() > 100, "{name}");
+                assert!(picture.width() == PAGE_WIDTH && picture.height() > 60, "{name}");
             }
         }
     }
