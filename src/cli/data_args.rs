@@ -36,11 +36,13 @@ pub enum DataCommand {
     after_help = "Errors make a trial or a mouse unusable; remarks, such as trials that repeat a movie, don't. \
     Trials of tier 'none' are left out everywhere: what is wrong with their values is a remark. That a movie, or \
     one nearly like it, is both trained on and held out is an error: by tiers ('train' against all others) of all \
-    mice named; of an experiment file, by its own folds.\n\n\
+    mice named; of an experiment file, by its own folds. An NWB file is looked at as the mouse that `data import` \
+    would make of it; its movies are compared with those of other mice only once it is imported.\n\n\
     Exit codes: 0 no errors, 1 errors were found, 2 misuse."
 )]
 pub struct VerifyArgs {
-    /// Mice, folders of mice, or experiment files: of these their mice and whether their folds leak
+    /// Mice (folders, or single HDF5 files), NWB files, folders of these, or experiment files: of the last their mice
+    /// and whether their folds leak
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// List every problem, however many there are of a kind

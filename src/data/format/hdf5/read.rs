@@ -18,7 +18,7 @@ use crate::data::trial::TrialId;
 use crate::error::{Error, Result};
 
 /// Bytes that are read more quickly with what lies between them than one by one.
-const LITTLE: usize = 16 << 10;
+const LITTLE: usize = 4 << 10;
 
 /// Frames of an array of a trial that are to be read.
 pub(crate) struct Wanted<'a> {
