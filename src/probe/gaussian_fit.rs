@@ -37,6 +37,15 @@ impl Bump {
         fits.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(bump, _)| bump)
     }
 
+    /// Its value at the pixel of a map, `(rows, columns)`, that is nearest to its centre. Between pixels or beyond the border
+    /// a narrow bump may be of any height.
+    pub(super) fn height_in(&self, (rows, columns): (usize, usize)) -> f64 {
+        let [x, y] = [(0, columns), (1, rows)].map(|(axis, length): (usize, usize)| {
+            self.center[axis].round().clamp(0.0, length.saturating_sub(1) as f64)
+        });
+        self.at(x, y).0
+    }
+
     fn improved(self, map: ArrayView2<f64>) -> (Self, f64) {
         let (mut best, mut damping) = (self, 1e-2);
         let mut error = best.error(map);

@@ -243,8 +243,9 @@ fn summarise(
         sigma_px: bump.map_or([f64::NAN; 2], |bump| bump.sigma.map(|s| (2.0 * s * s - blur).max(0.0).sqrt())),
         lag_frames,
         // Bright and dark each have that noise.
-        signal_to_noise: bump
-            .map_or(0.0, |bump| bump.height.max(0.0).sqrt() / (2.0f64.sqrt() * noise).max(1e-12)),
+        signal_to_noise: bump.map_or(0.0, |bump| {
+            bump.height_in((height, width)).max(0.0).sqrt() / (2.0f64.sqrt() * noise).max(1e-12)
+        }),
         reliability: correlation(&a, &b),
     };
     (field, summary)

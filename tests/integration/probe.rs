@@ -60,7 +60,7 @@ fn sparse(movies: usize, frames: usize, size: [usize; 2], noise: SparseNoise) ->
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, ..ProptestConfig::default() })]
 
     #[test]
     fn the_field_of_a_known_neuron_is_found_where_it_is_simple_or_complex(
