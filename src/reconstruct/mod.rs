@@ -15,7 +15,7 @@ pub mod update;
 pub mod window;
 
 pub use condition::Condition;
-pub use config::{Combine, MaskConfig, ReconstructionConfig};
+pub use config::{Combine, MaskConfig, MaskSource, ReconstructionConfig};
 pub use gradient::Problem;
 pub use optimizer::{Reconstructor, StepStats};
 pub use population::Population;

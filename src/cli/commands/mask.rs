@@ -10,7 +10,7 @@ use crate::cli::workspace::Workspace;
 use crate::ensemble::Ensemble;
 use crate::error::Result;
 use crate::event::{Event, Observer};
-use crate::reconstruct::config::MaskSource;
+use crate::reconstruct::MaskSource;
 use crate::reconstruct::mask_training::MaskPlan;
 use crate::report::mask_picture::write_mask;
 

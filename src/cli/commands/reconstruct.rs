@@ -9,8 +9,8 @@ use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
 use crate::reconstruct::Condition;
+use crate::reconstruct::MaskSource;
 use crate::reconstruct::condition::averaged;
-use crate::reconstruct::config::MaskSource;
 use crate::reconstruct::result::TrueMoviePrediction;
 use crate::report::trial_pictures::write_pictures;
 
