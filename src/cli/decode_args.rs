@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Each image is decoded from the mean response of every cell to it (over repeats; cells at unit \
-    variance), by a ridge regression that was fitted to the other images, and compared with the true image pixel by \
+    variance over all images), by a ridge regression that was fitted to the other images, and compared with the true image pixel by \
     pixel. How strongly weights are held small is chosen without the image too. The control decodes as often as \
     --shuffles says from responses that were given to the wrong images; p is the share of those that come out as high, \
     a one-sided permutation test over images of this one mouse.\n\n\
