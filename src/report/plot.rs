@@ -239,7 +239,7 @@ fn draw_panel(
     if panel.lines.iter().any(|line| !line.label.is_empty()) {
         chart
             .configure_series_labels()
-            .position(quietest_corner(&shown, panel.lines.len(), (x_min, x_max), (y_min, y_max)))
+            .position(quietest_corner(&shown, &panel.lines, (x_min, x_max), (y_min, y_max)))
             .legend_area_size(34)
             .margin(10)
             .background_style(WHITE.mix(0.85))
@@ -253,7 +253,7 @@ fn draw_panel(
 /// The corner with the fewest points, so that the legend hides little.
 fn quietest_corner(
     shown: &[(f64, f64)],
-    lines: usize,
+    lines: &[Line],
     x_range: (f64, f64),
     y_range: (f64, f64),
 ) -> SeriesLabelPosition {
@@ -261,7 +261,8 @@ fn quietest_corner(
     let points: Vec<(f64, f64)> =
         shown.iter().map(|&(x, y)| (place(x, x_range), place(y, y_range))).collect();
     // The legend's share of the panel, roughly.
-    let (width, height) = (0.3, 0.12 + 0.09 * lines as f64);
+    let longest = lines.iter().map(|line| line.label.chars().count()).max().unwrap_or(0);
+    let (width, height) = ((0.08 + 0.011 * longest as f64).max(0.3), 0.12 + 0.09 * lines.len() as f64);
     let hidden = |right: bool, upper: bool| {
         let within = |x: f64, y: f64| {
             (if right { 1.0 - x } else { x }) < width && (if upper { 1.0 - y } else { y }) < height
