@@ -230,7 +230,7 @@ fn the_reconstruction_alone_can_be_the_papers() {
     assert_eq!(experiment.reconstruction.stride, 4);
     assert_ne!(experiment.train, paper.train);
     let unknown = refusal("[reconstruction]\npreset = \"papr\"\n", &[]);
-    assert_eq!(unknown, "slip.toml: unknown preset \"papr\"; there are \"paper\", \"small\", \"demo\"");
+    assert_eq!(unknown, "slip.toml: unknown preset \"papr\"; there are \"v1reel\", \"paper\", \"small\", \"demo\"");
 }
 
 #[test]
