@@ -12,6 +12,55 @@ use v1reel::reconstruct::Reconstruction;
 use super::whole_way::{Lab, SMALL};
 
 #[test]
+fn members_in_turns_from_the_linear_decoder_cost_one_member_and_a_cut_run_ends_with_the_same_bytes() {
+    let lab = Lab::new("neurons = 5\n");
+    let ours = "start = \"decoder\"\ncombine = \"turns\"\nrms_step = 8.0\nfinal_rate_fraction = 0.1\nsnapshots = [1, 3]\n";
+    lab.write("turns.toml", &format!("{SMALL}{ours}"));
+    for stage in ["train", "mask", "reconstruct", "evaluate"] {
+        lab.ok(&[stage, "turns.toml"]);
+    }
+    let points = read_course(&lab.path("run/evaluation/course.csv")).unwrap();
+    // Four windows of two clips, of one member.
+    let costs: Vec<(u64, u64)> = points.iter().map(|p| (p.iteration, p.clip_gradients)).collect();
+    assert_eq!(costs, [(1, 8), (3, 24)]);
+    // The first movie is not grey: it has a score before anything moved it.
+    assert!(points[0].pixel_correlation.is_some());
+    let trial = fs::read_dir(lab.path("run/reconstructions/mouse")).unwrap().next().unwrap().unwrap().path();
+    let result = trial.join("ensemble.h5");
+    let before = fs::read(&result).unwrap();
+    for name in ["ensemble.h5", "members.h5"] {
+        fs::remove_file(trial.join(name)).unwrap();
+    }
+    lab.ok(&["reconstruct", "turns.toml"]);
+    assert_eq!(fs::read(&result).unwrap(), before);
+    // From fewer neurons the decoder reads these alone.
+    lab.ok(&["ablate", "neurons", "turns.toml", "--keep", "100%,40%", "--draws", "1"]);
+}
+
+#[test]
+fn an_encoder_trained_without_a_channel_is_held_against_one_with_it() {
+    let lab = Lab::new("neurons = 5\n");
+    lab.write("with.toml", SMALL);
+    let without = SMALL.replace("name = \"small\"\nrun = \"run\"", "name = \"blank\"\nrun = \"blank\"");
+    lab.write("without.toml", &without.replace("[data]", "[data]\nwithout = [\"running\"]"));
+    for experiment in ["with.toml", "without.toml"] {
+        for stage in ["train", "mask", "reconstruct", "evaluate", "validate"] {
+            lab.ok(&[stage, experiment]);
+        }
+    }
+    let found = lab.ok(&["compare", "run", "blank", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    let rows = found["within_mice"].as_array().unwrap();
+    let units: Vec<&str> = rows.iter().map(|row| row["unit"].as_str().unwrap()).collect();
+    assert!(units.contains(&"trials") && units.contains(&"neurons"), "{units:?}");
+    let table = lab.ok(&["compare", "run", "blank"]);
+    assert!(table.contains("pixel correlation") && table.contains("nothing can be said of mice"), "{table}");
+    // What was trained without the channel does not pass for what was trained with it.
+    lab.write("without.toml", &without);
+    assert!(lab.fails(1, &["train", "without.toml"]).contains("other settings"));
+}
+
+#[test]
 fn the_course_ends_at_the_score_and_counts_the_clip_gradients_of_all_members() {
     for combine in ["movies", "gradients"] {
         let lab = Lab::new("neurons = 5\n");

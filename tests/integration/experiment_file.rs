@@ -230,12 +230,16 @@ fn the_reconstruction_alone_can_be_the_papers() {
     assert_eq!(experiment.reconstruction.stride, 4);
     assert_ne!(experiment.train, paper.train);
     let unknown = refusal("[reconstruction]\npreset = \"papr\"\n", &[]);
-    assert_eq!(unknown, "slip.toml: unknown preset \"papr\"; there are \"v1reel\", \"paper\", \"small\", \"demo\"");
+    assert_eq!(
+        unknown,
+        "slip.toml: unknown preset \"papr\"; there are \"v1reel\", \"paper\", \"small\", \"demo\""
+    );
 }
 
 #[test]
 fn every_key_of_the_paper_is_given_so_that_no_default_decides() {
-    let given: toml::Table = toml::from_str(PRESETS[0].1).unwrap();
+    let given: toml::Table =
+        toml::from_str(PRESETS.iter().find(|(name, _)| *name == "paper").unwrap().1).unwrap();
     let experiment = load(&format!("preset = \"paper\"\n{MICE}"), &[]).unwrap();
     let all = toml::Table::try_from(RawExperiment::from(&experiment)).unwrap();
     for (section, keys) in
@@ -249,6 +253,15 @@ fn every_key_of_the_paper_is_given_so_that_no_default_decides() {
     assert_eq!((experiment.train.batch_size, experiment.members), (24, 7));
     assert_eq!(experiment.reconstruction.learning_rate, 1000.0);
     assert_eq!(experiment.data.trials, TrialChoice::FirstHeldOut(10));
+}
+
+#[test]
+fn an_experiment_that_names_no_preset_gets_v1reels() {
+    let named = load(&format!("preset = \"v1reel\"\n{MICE}"), &[]).unwrap();
+    let unnamed = load(MICE, &[]).unwrap();
+    assert_eq!(unnamed.reconstruction, named.reconstruction);
+    assert_eq!((unnamed.model, unnamed.train), (named.model, named.train));
+    assert_eq!(unnamed.reconstruction.combine, Combine::Turns);
 }
 
 #[test]

@@ -91,6 +91,7 @@ members = 2
 iterations = 2
 first_frame = 10
 [reconstruction]
+preset = "paper"
 iterations = 3
 stride = 24
 update_threshold = 0.0
