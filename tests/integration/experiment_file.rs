@@ -260,7 +260,7 @@ fn an_experiment_that_names_no_preset_gets_v1reels() {
     let named = load(&format!("preset = \"v1reel\"\n{MICE}"), &[]).unwrap();
     let unnamed = load(MICE, &[]).unwrap();
     assert_eq!(unnamed.reconstruction, named.reconstruction);
-    assert_eq!((unnamed.model, unnamed.train), (named.model, named.train));
+    assert_eq!(unnamed.model_for(5, &[37]), named.model_for(5, &[37]));
     assert_eq!(unnamed.reconstruction.combine, Combine::Turns);
 }
 
