@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the figures and tables of docs/experiments.md: run.sh choices|train|presets|neurons|behavior|controls
+# Makes the figures and tables of docs/experiments.md: run.sh choices|train|validate|presets|neurons|behavior|probe|controls
 # Goes on where it stopped.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -59,6 +59,9 @@ train)
 	done
 	"$v1reel" train $here/unseen.toml
 	"$v1reel" mask $here/unseen.toml
+	;;
+validate)
+	"$0" train
 	"$v1reel" validate $here/unseen.toml
 	;;
 presets)
@@ -77,7 +80,11 @@ neurons)
 	;;
 behavior)
 	"$0" train
-	"$v1reel" ablate behavior $here/unseen.toml --channels running,all --alterations shuffle
+	"$v1reel" ablate behavior $here/unseen.toml --channels running --alterations shuffle --only prediction
+	;;
+probe)
+	"$0" train
+	"$v1reel" probe $here/unseen.toml --only receptive-fields,gratings
 	;;
 controls)
 	"$0" train
