@@ -80,7 +80,8 @@ neurons)
 	;;
 behavior)
 	"$0" train
-	"$v1reel" ablate behavior $here/unseen.toml --channels running --alterations shuffle --only prediction
+	"$v1reel" ablate behavior $here/unseen.toml --channels running --alterations shuffle --only prediction \
+		--draws 1 --set ablation.prediction_trials=5
 	;;
 probe)
 	"$0" train
