@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the figures and tables of docs/experiments.md: run.sh choices|train|validate|presets|neurons|behavior|probe|controls
+# Makes the figures and tables of docs/experiments.md: run.sh choices|train|validate|presets|longer|neurons|behavior|probe|controls
 # Goes on where it stopped.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -73,6 +73,14 @@ presets)
 	try v1reel ensemble.members=2 'reconstruction.snapshots=[1, 2, 3, 5, 7, 10, 14]'
 	try v1reel-four-members 'reconstruction.snapshots=[1, 2, 3, 5, 7, 10, 14]'
 	"$v1reel" report $out/presets/paper $out/presets/v1reel $out/presets/v1reel-four-members --out $out/presets/report
+	;;
+longer)
+	"$0" train
+	try() { name=$1; shift; choice "presets/$name" $here/unseen.toml $out/unseen ensemble.members=2 data.trial_count=2 "$@"; }
+	try paper-200 'reconstruction.preset="paper"' reconstruction.evaluation_threshold=0.5 reconstruction.iterations=200
+	try paper-200-wide-filter 'reconstruction.preset="paper"' reconstruction.evaluation_threshold=0.5 \
+		reconstruction.iterations=200 'reconstruction.filter_sigma=[6.0, 1.0, 1.0]'
+	try v1reel-two-trials
 	;;
 neurons)
 	"$0" train
