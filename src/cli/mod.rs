@@ -8,6 +8,7 @@ pub mod commands;
 pub mod data_args;
 pub mod decode_args;
 pub mod event_log;
+pub mod explain_args;
 mod leaks;
 mod linear;
 mod machine;
@@ -80,6 +81,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::Probe(args) => commands::probe::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
+        Command::Show(args) => commands::show::run(&args),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }
