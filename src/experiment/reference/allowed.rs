@@ -10,7 +10,7 @@ use super::super::validate;
 /// Says in the validator's words what it expects of the value of a key, if it expects anything beyond the type.
 pub(super) fn allowed(path: &str, example: &Value) -> Option<String> {
     let probes: Vec<Value> = match example {
-        Value::Integer(_) => vec![0.into(), i64::MAX.into()],
+        Value::Integer(_) => vec![0.into(), most()],
         Value::Float(_) => vec![f64::NAN.into()],
         Value::String(_) => vec!["".into()],
         Value::Array(values) => probes_of_list(values),
@@ -23,8 +23,8 @@ pub(super) fn allowed(path: &str, example: &Value) -> Option<String> {
         if expected.starts_with("0 to ") {
             found.clear();
         }
-        // Longer than anybody waits for, and a bound only to protect the machine; anything is a number.
-        let is_no_bound = expected == format!("at most {}", validate::MOST) || expected == "a number";
+        // Anything is a number.
+        let is_no_bound = expected == "a number";
         if !is_no_bound && !found.contains(&expected) {
             found.push(expected);
         }
@@ -32,12 +32,17 @@ pub(super) fn allowed(path: &str, example: &Value) -> Option<String> {
     (!found.is_empty()).then(|| found.join(", "))
 }
 
+/// The most of anything that is counted: no bound to speak of, but beyond any that is.
+fn most() -> Value {
+    Value::Integer(i64::try_from(validate::MOST).unwrap_or(i64::MAX))
+}
+
 /// Empty lists, and lists of values that are out of any range, as long as the example.
 fn probes_of_list(values: &[Value]) -> Vec<Value> {
     let all = |value: Value| Value::Array(vec![value; values.len()]);
     let mut probes = vec![Value::Array(Vec::new())];
     match values.first() {
-        Some(Value::Integer(_)) => probes.extend([all(0.into()), all(i64::MAX.into())]),
+        Some(Value::Integer(_)) => probes.extend([all(0.into()), all(most())]),
         Some(Value::Float(_)) => probes.push(all(f64::NAN.into())),
         _ => {}
     }

@@ -34,7 +34,7 @@ pub fn problems(script: &str, root: &Path) -> Vec<String> {
 /// redirection or a pipe.
 pub fn commands(script: &str) -> Vec<Vec<String>> {
     let joined = script.replace("\\\n", " ");
-    let lines = joined.lines().filter_map(|line| shlex::split(line));
+    let lines = joined.lines().filter_map(shlex::split);
     let mut commands = Vec::new();
     for words in lines {
         for part in words.split(|word| ["&&", "||", "|", ";", "&"].contains(&word.as_str())) {
