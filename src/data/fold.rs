@@ -61,8 +61,8 @@ pub fn fold_of(hash: u64, folds: usize) -> usize {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FoldBy {
-    /// Movies that are equal, nearly equal or share a stretch, also of different mice: see [`MovieGroups`]. Where no
-    /// movies are alike but equal ones, these are the published folds.
+    /// Movies that are equal, nearly equal or share a stretch, also of different mice. Where no movies are alike but
+    /// equal ones, these are the published folds.
     #[default]
     Groups,
     /// Movies of one hash, as published: movies that are alike may be in different folds.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::layer::Stack;
 use super::{Experiment, layers, schema, stem};
-use crate::error::Result;
+use crate::error::{Result, one_line};
 
 /// Writes every setting of the experiment at `path` as an experiment file, behind each the place that set it.
 ///
@@ -29,7 +29,7 @@ pub fn annotated(path: &Path, overrides: &[String]) -> Result<String> {
     let width =
         lines.iter().map(|(line, _)| line.chars().count()).filter(|&width| width <= 48).max().unwrap_or(0);
     let shown = lines.into_iter().map(|(line, origin)| match origin {
-        Some(origin) => format!("{line:width$}  # {origin}\n"),
+        Some(origin) => format!("{line:width$}  # {}\n", one_line(origin)),
         None => format!("{line}\n"),
     });
     Ok(shown.collect())

@@ -11,16 +11,9 @@ use toml::de::DeTable;
 use toml::{Table, Value};
 
 use super::layer::{Layer, PRESETS, Stack};
-use super::raw::{EnsembleConfig, InputConfig, MODEL_KEYS_FROM_DATA, RawData, RawExperiment};
+use super::raw::{MODEL_KEYS_FROM_DATA, RawExperiment};
 use super::schema;
-use crate::ablate::AblationConfig;
-use crate::data::ClipConfig;
-use crate::decode::DecodeConfig;
 use crate::error::Result;
-use crate::model::ModelConfig;
-use crate::probe::ProbeConfig;
-use crate::reconstruct::{MaskConfig, ReconstructionConfig};
-use crate::train::TrainConfig;
 
 pub use markdown::markdown;
 
@@ -81,10 +74,13 @@ const TOP: [(&str, &str); 5] = [
     ("name", "Name of the run, and of its folder. The file's own name without its ending when absent."),
     (
         "seed",
-        "Name that all randomness follows from: the same name gives the same folds, weights and clips. The run's name \
+        "Name that all randomness follows from: the same name gives the same weights, clips and draws. The run's name \
          when absent.",
     ),
-    ("device", "Where the encoder runs: `cpu`, or what the program was built with."),
+    (
+        "device",
+        "Where the encoder runs: `cpu`, or as far as it was built in, `tch`, `tch:N`, `vulkan`, `wgpu`, `cuda:N`; `cpu` when absent.",
+    ),
     ("run", "Folder of the results; `runs/NAME`, from where the command is given, when absent."),
 ];
 
@@ -97,44 +93,42 @@ type Source = (&'static str, &'static str, Schema, String);
 
 /// Lists the sections in the order of the work. A new section needs a line here.
 fn sources() -> Vec<Source> {
-    fn source<T: JsonSchema + Default + serde::Serialize>(
-        name: &'static str,
-        meaning: &'static str,
-    ) -> Source {
-        let values = toml::to_string(&T::default()).expect("settings are plain data");
-        (name, meaning, schema_for!(T), values)
-    }
+    // The example has every key: what is absent would be out of order.
+    let all = RawExperiment::example();
     vec![
-        source::<RawData>(
+        source(
             "data",
             "Which recordings, how they are split into folds, and which trials are reconstructed.",
+            &all.data,
         ),
-        source::<ClipConfig>("clip", "Which frames the encoder sees at once."),
-        source::<InputConfig>(
+        source("clip", "Which frames the encoder sees at once.", &all.clip),
+        source(
             "input",
             "Size of the encoder's input: movies are put in its middle, with zeros around.",
+            &all.input,
         ),
-        source::<ModelConfig>("model", "Sizes of the encoder. The defaults are DwiseNeuro's."),
-        source::<TrainConfig>("train", "How one member of the ensemble is trained."),
-        source::<EnsembleConfig>("ensemble", "How many members there are, and what each is not trained on."),
-        source::<MaskConfig>(
+        source("model", "Sizes of the encoder. The defaults are DwiseNeuro's.", &all.model),
+        source("train", "How one member of the ensemble is trained.", &all.train),
+        source("ensemble", "How many members there are, and what each is not trained on.", &all.ensemble),
+        source(
             "mask",
             "How the transparency mask is made: how much each pixel matters to these neurons.",
+            &all.mask,
         ),
-        source::<ReconstructionConfig>(
-            "reconstruction",
-            "How the movie is reconstructed, filtered and scored.",
-        ),
-        source::<DecodeConfig>(
-            "decode",
-            "The linear decoder: a control, and where a reconstruction may start.",
-        ),
-        source::<AblationConfig>(
-            "ablation",
-            "Which neurons and behavioral channels `v1reel ablate` ablates.",
-        ),
-        source::<ProbeConfig>("probe", "What `v1reel probe` shows to the trained models."),
+        source("reconstruction", "How the movie is reconstructed, filtered and scored.", &all.reconstruction),
+        source("decode", "The linear decoder: a control, and where a reconstruction may start.", &all.decode),
+        source("ablation", "Which neurons and behavioral channels `v1reel ablate` ablates.", &all.ablation),
+        source("probe", "What `v1reel probe` shows to the trained models.", &all.probe),
     ]
+}
+
+fn source<T: JsonSchema + serde::Serialize>(
+    name: &'static str,
+    meaning: &'static str,
+    example: &T,
+) -> Source {
+    let values = toml::to_string(example).expect("settings are plain data");
+    (name, meaning, schema_for!(T), values)
 }
 
 /// Lists all keys that the parser accepts, by section.
@@ -214,7 +208,11 @@ pub fn nearest(what: &str) -> String {
 
 /// Goes through a table: first the names in `order`, then the others.
 fn in_order<'a>(table: &'a Table, order: Vec<&str>) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    let place = |name: &str| order.iter().position(|known| *known == name).unwrap_or(order.len());
+    let place = |name: &str| match name {
+        // What lies under all others comes first.
+        "preset" => 0,
+        _ => 1 + order.iter().position(|known| *known == name).unwrap_or(order.len()),
+    };
     let mut keys: Vec<(&str, &Value)> = table.iter().map(|(name, value)| (name.as_str(), value)).collect();
     keys.sort_by_key(|(name, _)| place(name));
     keys.into_iter()

@@ -31,9 +31,9 @@ pub enum Start {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReconstructionConfig {
-    /// Movie or gradient ensembling.
+    /// How the members of the ensemble work together.
     pub combine: Combine,
-    /// Grey, as published, or decoded linearly.
+    /// What the movie is before the first iteration.
     pub start: Start,
     /// Updates of the movie; iteration 0 only measures.
     #[schemars(extend("unit" = "iterations"))]
@@ -139,7 +139,7 @@ pub struct MaskConfig {
     #[schemars(extend("unit" = "frame, from 0"))]
     pub first_frame: usize,
     /// Step size.
-    #[schemars(extend("unit" = "grey levels by gradient"))]
+    #[schemars(extend("unit" = "transparency by gradient"))]
     pub learning_rate: f64,
     /// The mask starts uniform between 0 and this.
     #[schemars(extend("unit" = "transparency"))]

@@ -126,6 +126,23 @@ fn the_reference_of_the_experiment_file_is_the_programs_own() {
 }
 
 #[test]
+fn a_key_that_does_not_exist_is_answered_with_the_nearest_one() {
+    for (asked, nearest) in
+        [("train.bach_size", "train.batch_size"), ("batch_siz", "train.batch_size"), ("trian", "train")]
+    {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_v1reel"))
+            .args(["explain", asked])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(2) && said.ends_with(&format!("did you mean {nearest}?\n")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn every_example_runs() {
     let base = Workspace::with_a_finished_run();
     let run = |page: &Page| -> Vec<String> {

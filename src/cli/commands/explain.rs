@@ -71,7 +71,11 @@ fn first_sentence(text: &str) -> &str {
 
 fn one(key: &Key) -> String {
     let mut lines = vec![key.path(), format!("  {}", key.meaning)];
-    lines.extend(key.choices.iter().map(|choice| format!("    \"{}\": {}", choice.name, choice.meaning)));
+    lines.extend(
+        key.choices
+            .iter()
+            .map(|choice| format!("    \"{}\"  {}", choice.name, choice.meaning).trim_end().to_string()),
+    );
     lines.push(format!(
         "  value: {}",
         [Some(key.kind), key.unit.as_deref(), key.allowed.as_deref()]

@@ -53,8 +53,9 @@ fn heading(section: &Section) -> String {
 
 fn meaning(key: &Key) -> String {
     let choices = key.choices.iter().map(|choice| {
-        let end = if choice.meaning.ends_with('.') { "" } else { "." };
-        format!("<br>`\"{}\"`: {}{end}", choice.name, choice.meaning)
+        let colon = if choice.meaning.is_empty() { "" } else { ": " };
+        let end = if choice.meaning.is_empty() || choice.meaning.ends_with('.') { "" } else { "." };
+        format!("<br>`\"{}\"`{colon}{}{end}", choice.name, choice.meaning)
     });
     key.meaning.clone() + &choices.collect::<String>()
 }

@@ -13,13 +13,14 @@ use super::root;
 
 /// Frames of 12 x 16 pixels: both sizes are also those of the arrays that docs/your_own_mouse.md makes.
 const RECIPE: &str =
-    "seed = \"tiny\"\nneurons = 8\ntrials = 21\nframes = 90\npadded_frames = 96\nheight = 12\nwidth = 16\n";
+    "seed = \"tiny\"\nneurons = 8\ntrials = 15\nframes = 64\npadded_frames = 70\nheight = 12\nwidth = 16\n";
 
 const EXPERIMENT: &str = "name = \"first\"\n\n[data]\nmice = [\"mice/first\"]\ntrial_count = 1\n";
 
 /// What makes any experiment small; the mice's sizes are asked for once, by the recipe above.
-const SMALL: [&str; 28] = [
+const SMALL: [&str; 29] = [
     "data.folds=3",
+    "data.trial_count=1",
     "input.height=12",
     "input.width=16",
     "model.core_features=[4, 6]",
