@@ -41,20 +41,46 @@ fn problem(cli: &Command, words: &str) -> Option<String> {
     None
 }
 
-/// Lists relative links that lead nowhere.
+/// Lists relative links that lead to no file, or to no heading of a page.
 pub fn broken_links(page: &Page) -> Vec<String> {
     let folder = page.path.parent().unwrap();
     let mut broken = Vec::new();
     for (line, text) in &page.prose {
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            let is_elsewhere = file.is_empty() || file.contains("://") || file.starts_with("mailto:");
-            if !is_elsewhere && !folder.join(file).exists() {
-                broken.push(format!("{}:{line}: there is no {file}", page.name));
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            if file.contains("://") || file.starts_with("mailto:") {
+                continue;
+            }
+            let path = if file.is_empty() { page.path.clone() } else { folder.join(file) };
+            let found = match heading {
+                "" => path.exists(),
+                _ => std::fs::read_to_string(&path)
+                    .is_ok_and(|text| headings(&text).any(|name| name == heading)),
+            };
+            if !found {
+                broken.push(format!("{}:{line}: nothing is at {target}", page.name));
             }
         }
     }
     broken
+}
+
+/// Lists the names that a page's headings are linked by: small letters and digits, hyphens for spaces.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    let titles = text
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    titles.map(|title| {
+        let kept = title.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+    })
+}
+
+#[test]
+fn headings_are_known_by_the_names_that_links_have() {
+    let found: Vec<String> =
+        headings("# A b\n#!/bin/sh\n## 7. The presets, and `c_d`\ntext # no\n").collect();
+    assert_eq!(found, ["a-b", "7-the-presets-and-c_d"]);
 }
 
 #[test]
