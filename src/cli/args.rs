@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use super::ablate_args::AblateArgs;
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
-use super::explain_args::ExplainArgs;
 use super::probe_args::ProbeArgs;
+use super::reference_args::ExplainArgs;
 use crate::device::DeviceChoice;
 use crate::reconstruct::Condition;
 
@@ -65,6 +65,10 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Show what is in a recording: neurons, trials, tiers, frames, behavior
     Inspect(InspectArgs),
+    /// Explain the keys of an experiment file: what each means, its unit, what it may be, its value in every preset
+    Explain(ExplainArgs),
+    /// Show every setting of an experiment, and whether it is the file's, a flag's, a preset's or the default
+    Show(ExperimentArgs),
     /// Look after recordings: find what is broken in them, store them in one file, exchange them as NWB
     Data(DataArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out
@@ -98,10 +102,6 @@ pub enum Command {
     /// Hold two runs against each other: the same trials and neurons, paired, with statistics within each mouse and
     /// over mice
     Compare(CompareArgs),
-    /// Explain the keys of an experiment file: what each means, its unit, what it may be, its value in every preset
-    Explain(ExplainArgs),
-    /// Show every setting of an experiment, and whether it is the file's, a flag's, a preset's or the default
-    Show(ExperimentArgs),
     /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
     Demo(DemoArgs),
 }

@@ -8,7 +8,6 @@ pub mod commands;
 pub mod data_args;
 pub mod decode_args;
 pub mod event_log;
-pub mod explain_args;
 mod leaks;
 mod linear;
 mod machine;
@@ -17,6 +16,7 @@ pub mod nwb_args;
 pub mod output;
 pub mod probe_args;
 pub mod progress;
+pub mod reference_args;
 pub mod session;
 pub mod shipped;
 mod signals;
@@ -61,6 +61,8 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Simulate(args) => commands::simulate::run(&args, &session),
         Command::Inspect(args) => commands::inspect::run(&args, &session),
+        Command::Explain(args) => commands::reference::run(&args),
+        Command::Show(args) => commands::show::run(&args),
         Command::Data(data) => match data.command {
             DataCommand::Verify(args) => commands::verify::run(&args, &session),
             DataCommand::Convert(args) => commands::convert::run(&args, &session),
@@ -81,8 +83,6 @@ fn run(cli: Cli) -> Result<()> {
         Command::Probe(args) => commands::probe::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
         Command::Compare(args) => commands::compare::run(&args),
-        Command::Explain(args) => commands::explain::run(&args),
-        Command::Show(args) => commands::show::run(&args),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }
