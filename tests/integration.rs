@@ -9,6 +9,7 @@ mod integration {
     mod controls;
     mod data_verify;
     mod devices;
+    mod docs;
     mod encoder_parity;
     mod experiment_file;
     mod finetune;

@@ -12,6 +12,7 @@ use super::ablate_args::AblateArgs;
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
 use super::probe_args::ProbeArgs;
+use super::reference_args::ExplainArgs;
 use crate::device::DeviceChoice;
 use crate::reconstruct::Condition;
 
@@ -64,6 +65,10 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Show what is in a recording: neurons, trials, tiers, frames, behavior
     Inspect(InspectArgs),
+    /// Explain the keys of an experiment file: what each means, its unit, what it may be, its value in every preset
+    Explain(ExplainArgs),
+    /// Show every setting of an experiment, and whether it is the file's, a flag's, a preset's or the default
+    Show(ExperimentArgs),
     /// Look after recordings: find what is broken in them, store them in one file, exchange them as NWB
     Data(DataArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out

@@ -16,6 +16,7 @@ pub mod nwb_args;
 pub mod output;
 pub mod probe_args;
 pub mod progress;
+pub mod reference_args;
 pub mod session;
 pub mod shipped;
 mod signals;
@@ -60,6 +61,8 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Simulate(args) => commands::simulate::run(&args, &session),
         Command::Inspect(args) => commands::inspect::run(&args, &session),
+        Command::Explain(args) => commands::reference::run(&args),
+        Command::Show(args) => commands::show::run(&args),
         Command::Data(data) => match data.command {
             DataCommand::Verify(args) => commands::verify::run(&args, &session),
             DataCommand::Convert(args) => commands::convert::run(&args, &session),

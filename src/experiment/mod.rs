@@ -7,7 +7,9 @@
 //! Paths in a file are relative to that file, paths on the command line to the current folder.
 
 mod layer;
+pub mod origin;
 mod raw;
+pub mod reference;
 mod schema;
 mod validate;
 
@@ -103,12 +105,7 @@ impl Experiment {
     /// [`Error::Io`] when the file can't be read; [`Error::Usage`] when a key is unknown, a value of the
     /// wrong type or out of range, naming the file and line or the flag.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        let mut layers = vec![Layer::file(path)?];
-        for assignment in overrides {
-            layers.push(Layer::flag("--set", assignment)?);
-        }
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
-        Self::resolve(layers, stem)
+        Self::resolve(layers(path, overrides)?, stem(path))
     }
 
     /// Lays `layers` over each other, the later over the earlier, and checks the sum. `name` is the name of
@@ -149,6 +146,17 @@ impl Experiment {
         toml::to_string(&RawExperiment::from(self))
             .expect("paths were checked to be UTF-8 when they were read")
     }
+}
+
+/// Reads an experiment file and the command line's assignments, the later over the earlier.
+fn layers(path: &Path, overrides: &[String]) -> Result<Vec<Layer>> {
+    let flags = overrides.iter().map(|assignment| Layer::flag("--set", assignment));
+    std::iter::once(Layer::file(path)).chain(flags).collect()
+}
+
+/// The name of an experiment that gives itself none.
+fn stem(path: &Path) -> &str {
+    path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment")
 }
 
 impl From<&Experiment> for RawExperiment {

@@ -25,7 +25,7 @@ type Checked<T = ()> = Result<T, Problem>;
 
 /// Most of anything that is counted: more than anybody waits for, and few enough that lists of them fit into
 /// memory and no product of two overflows.
-const MOST: usize = 100_000_000;
+pub(super) const MOST: usize = 100_000_000;
 /// Most members; the paper has seven.
 const MOST_MEMBERS: usize = 1000;
 /// Longest side of the encoder's input, in pixels; the paper's is 64.
@@ -212,7 +212,10 @@ fn check_model(model: &ModelConfig) -> Checked {
 
 fn check_train(train: &TrainConfig) -> Checked {
     at_least("train.batch_size", train.batch_size, 1)?;
-    at_least("train.epoch_samples", train.epoch_samples, train.batch_size)?;
+    check(train.epoch_samples >= train.batch_size, "train.epoch_samples", || {
+        format!("is {}, expected at least train.batch_size = {}", train.epoch_samples, train.batch_size)
+    })?;
+    at_most("train.epoch_samples", train.epoch_samples, MOST)?;
     at_least("train.validate_every", train.validate_every, 1)?;
     at_most("train.warmup_epochs", train.warmup_epochs, MOST)?;
     at_most("train.cosine_epochs", train.cosine_epochs, MOST)?;

@@ -28,6 +28,8 @@ fn help_lists_every_command_on_standard_output() {
         "reconstruct",
         "evaluate",
         "report",
+        "explain",
+        "show",
         "demo",
     ] {
         assert = assert.stdout(contains(format!("\n  {name} ")));
