@@ -11,6 +11,7 @@ mod integration {
     mod devices;
     mod encoder_parity;
     mod experiment_file;
+    mod export;
     mod finetune;
     mod fold_hash;
     mod folds;
