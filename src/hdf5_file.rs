@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, String>;
 const MOST_COMPRESSED: u64 = 1032;
 
 /// Longest text of an attribute: HDF5 allows 64 KiB for one.
-pub const LONGEST_TEXT: usize = 32 << 10;
+const LONGEST_TEXT: usize = 32 << 10;
 
 /// A file that is read.
 #[derive(Debug)]
@@ -61,10 +61,10 @@ pub fn create_group(parent: &hdf5::Group, name: &str) -> hdf5::Result<hdf5::Grou
 ///
 /// # Errors
 /// When it is longer than 32 KiB or can't be written.
-pub fn write_text(at: &hdf5::Location, name: &str, text: &str) -> hdf5::Result<()> {
+pub fn write_text(file: &hdf5::File, name: &str, text: &str) -> hdf5::Result<()> {
     let value = text.parse::<FixedUnicode<LONGEST_TEXT>>().map_err(|e| format!("{name}: {e}"))?;
     let kind = TypeDescriptor::FixedUnicode(text.len().max(1));
-    at.new_attr_builder().empty_as(&kind).shape(()).create(name)?.write_scalar(&value)
+    file.new_attr_builder().empty_as(&kind).shape(()).create(name)?.write_scalar(&value)
 }
 
 impl Hdf5File {

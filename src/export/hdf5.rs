@@ -1,5 +1,8 @@
 //! The whole run in one HDF5 file of plain types: groups mouse, trial, condition.
 
+use std::str::FromStr;
+
+use hdf5::types::VarLenUnicode;
 use hdf5::{Group, H5Type, Location};
 use ndarray::{ArrayView, IxDyn};
 
@@ -9,7 +12,7 @@ use super::shown::{Shown, recorded};
 use super::write::{ExportedFile, Out};
 use crate::atomic;
 use crate::error::{Error, Result};
-use crate::hdf5_file::{self, LONGEST_TEXT, write_text};
+use crate::hdf5_file;
 
 /// Level of deflate; higher ones take longer for little.
 const DEFLATE: u8 = 4;
@@ -128,8 +131,11 @@ fn number<T: H5Type>(at: &Location, name: &str, value: T) -> hdf5::Result<()> {
     at.new_attr::<T>().create(name)?.write_scalar(&value)
 }
 
-/// Writes an attribute of text; the end of one that HDF5 does not take is cut off.
+/// Writes an attribute of text. Of variable length, though files that v1reel reads again avoid that: Python then has
+/// text and not bytes.
 fn text(at: &Location, name: &str, text: &str) -> hdf5::Result<()> {
-    let end = (0..=text.len().min(LONGEST_TEXT)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    write_text(at, name, &text[..end])
+    // HDF5 ends a text at its first NUL.
+    let text =
+        VarLenUnicode::from_str(&text.replace('\0', "")).map_err(|e| hdf5::Error::from(e.to_string()))?;
+    at.new_attr::<VarLenUnicode>().shape(()).create(name)?.write_scalar(&text)
 }

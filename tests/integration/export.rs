@@ -1,6 +1,7 @@
 //! What is exported of a run is what stands in its files: read back by other libraries here, and by Python where there
 //! is one.
 
+mod documented;
 mod films;
 mod made;
 mod python;

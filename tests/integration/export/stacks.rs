@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use hdf5::types::VarLenUnicode;
 use ndarray::{Array1, Array2, Array3, ArrayD, IxDyn};
 use npyz::npz::NpzArchive;
 use tiff::decoder::{Decoder, DecodingResult};
@@ -135,7 +136,7 @@ fn an_hdf5_file_holds_the_whole_run_by_mouse_trial_and_condition() {
     assert_eq!(correlation.len(), result(2, 1.0).movie.dim().0);
     let attribute = |at: &str, name: &str| -> String {
         let attribute = file.dataset(at).unwrap().attr(name).unwrap();
-        attribute.read_scalar::<hdf5::types::FixedUnicode<256>>().unwrap().to_string()
+        attribute.read_scalar::<VarLenUnicode>().unwrap().to_string()
     };
     assert_eq!(attribute("anna/trial_2/recorded/movie", "axes"), "frame, height, width");
     assert!(attribute("anna/trial_2/recorded/movie", "units").starts_with("grey level"));
@@ -143,7 +144,7 @@ fn an_hdf5_file_holds_the_whole_run_by_mouse_trial_and_condition() {
     assert_eq!(group.attr("frame_rate_hz").unwrap().read_scalar::<f64>().unwrap(), RATE_HZ);
     let text = |name: &str| {
         let attribute = file.attr(name).unwrap();
-        attribute.read_scalar::<hdf5::types::FixedUnicode<4096>>().unwrap().to_string()
+        attribute.read_scalar::<VarLenUnicode>().unwrap().to_string()
     };
     assert!(text("experiment").contains("filter_sigma"));
     assert_eq!((text("run"), text("seed")), ("first".into(), "seed".into()));
