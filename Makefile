@@ -1,6 +1,7 @@
 # make demo    from nothing to a reconstructed movie (the first build takes several minutes)
 # make test    all tests
 # make test-nwb  those of NWB files also against pynwb and nwbinspector (installs them for itself)
+# make test-export  those of exports also against tifffile, numpy, h5py, pyarrow and matplotlib (installs them for itself)
 # make check   formatting and lints
 # make bench   how fast it is; make bench-peer: against PyTorch (installs it for itself, several GB)
 # make fuzz    damaged files against all readers, ten minutes; ARGS="--seconds 60" for less
@@ -22,9 +23,11 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 V1REEL_PEER_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/peer/bin/python
 # The Python that has pynwb and nwbinspector; made when not given.
 V1REEL_NWB_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/nwb/bin/python
+# The Python that has what exports are opened with; made when not given.
+V1REEL_EXPORT_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/export/bin/python
 BENCHES := movie_gradient training_step prediction loader
 
-.PHONY: demo demo-train test test-nwb check format lint build setup bench bench-peer fuzz
+.PHONY: demo demo-train test test-nwb test-export check format lint build setup bench bench-peer fuzz
 .DEFAULT_GOAL := demo
 
 demo: build
@@ -39,6 +42,10 @@ test: setup
 
 test-nwb: setup $(V1REEL_NWB_PYTHON)
 	V1REEL_NWB_PYTHON=$(V1REEL_NWB_PYTHON) cargo test --release --locked --test integration nwb
+
+test-export: setup $(V1REEL_EXPORT_PYTHON) $(V1REEL_NWB_PYTHON)
+	V1REEL_EXPORT_PYTHON=$(V1REEL_EXPORT_PYTHON) V1REEL_NWB_PYTHON=$(V1REEL_NWB_PYTHON) \
+		cargo test --release --locked --test integration export
 
 # Trains the demo's ensemble anew, 20 minutes on two cores; ARGS="--ship models/demo" to ship it.
 demo-train: build
@@ -66,6 +73,12 @@ $(abspath $(CARGO_TARGET_DIR))/nwb/bin/python:
 	[ -z "$$missing" ] || { echo "make: $$missing: missing; as root: apt-get install $$missing" >&2; exit 1; }
 	python3 -m venv $(@D)/..
 	$(@D)/pip install --quiet pynwb nwbinspector
+
+$(abspath $(CARGO_TARGET_DIR))/export/bin/python:
+	@missing=$$(python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv); \
+	[ -z "$$missing" ] || { echo "make: $$missing: missing; as root: apt-get install $$missing" >&2; exit 1; }
+	python3 -m venv $(@D)/..
+	$(@D)/pip install --quiet numpy tifffile h5py pyarrow matplotlib
 
 check: format lint
 

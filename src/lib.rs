@@ -29,6 +29,7 @@ pub mod error;
 pub mod evaluate;
 pub mod event;
 pub mod experiment;
+pub mod export;
 pub mod hdf5_file;
 pub mod kernel;
 pub mod manifest;

@@ -12,6 +12,7 @@ mod integration {
     mod docs;
     mod encoder_parity;
     mod experiment_file;
+    mod export;
     mod finetune;
     mod fold_hash;
     mod folds;

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use super::ablate_args::AblateArgs;
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
+use super::export_args::ExportArgs;
 use super::probe_args::ProbeArgs;
 use super::reference_args::ExplainArgs;
 use crate::device::DeviceChoice;
@@ -27,7 +28,8 @@ use crate::reconstruct::Condition;
     v1reel mask experiment.toml      find the pixels that the neurons see\n  \
     v1reel reconstruct experiment.toml\n  \
     v1reel evaluate experiment.toml\n  \
-    v1reel report runs/NAME          look at it\n\n\
+    v1reel report runs/NAME          look at it\n  \
+    v1reel export runs/NAME --to tiff,npz\n\n\
     A command that was interrupted goes on where it stopped when it is given again. Ctrl-C, SIGTERM and\n\
     SIGUSR1 let it finish the step in work and save where it stands; a second Ctrl-C ends it at once.\n\n\
     Exit codes: 0 done, 1 failure, 2 misuse, 75 interrupted (give the same command again to go on).")]
@@ -99,6 +101,8 @@ pub enum Command {
     /// Make a page to look at: movies beside what the mouse watched, playing in step with its behavior and its
     /// neurons, and all scores beside their controls; of one run, or of several to compare
     Report(ReportArgs),
+    /// Write a run's movies and numbers as files that ImageJ, PowerPoint, Python, MATLAB and R open
+    Export(ExportArgs),
     /// Hold two runs against each other: the same trials and neurons, paired, with statistics within each mouse and
     /// over mice
     Compare(CompareArgs),

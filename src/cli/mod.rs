@@ -8,6 +8,7 @@ pub mod commands;
 pub mod data_args;
 pub mod decode_args;
 pub mod event_log;
+pub mod export_args;
 mod leaks;
 mod linear;
 mod machine;
@@ -82,6 +83,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Ablate(args) => commands::ablate::run(&args, &session),
         Command::Probe(args) => commands::probe::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
+        Command::Export(args) => commands::export::run(&args, &session),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }

@@ -8,6 +8,7 @@ pub mod mask_training;
 pub mod optimizer;
 pub mod population;
 pub mod postprocess;
+pub mod raw;
 pub mod result;
 pub mod snapshot;
 pub mod trial;

@@ -22,6 +22,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         "evaluate",
         "ablate",
         "report",
+        "export",
     ];
     let mut allowed: BTreeMap<_, Vec<_>> = BASE.iter().map(|module| (*module, Vec::new())).collect();
     for (index, stage) in stages.iter().enumerate() {
@@ -33,6 +34,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     }
     // Its page says how a run was made, and whether its mice are simulated.
     allowed.entry("report").or_default().extend(["manifest", "simulate"]);
+    // What it writes says how the run was made.
+    allowed.entry("export").or_default().push("manifest");
     allowed.insert("kernel", Vec::new());
     allowed.insert("run_folder", vec!["data"]);
     allowed.insert("simulate", vec!["data"]);

@@ -7,6 +7,7 @@ pub mod convert;
 pub mod decode;
 pub mod demo;
 pub mod evaluate;
+pub mod export;
 pub mod from_arrays;
 pub mod import;
 pub mod inspect;

@@ -8,7 +8,7 @@ mod html;
 mod number;
 mod overview;
 mod packed;
-mod run;
+pub(crate) mod run;
 mod scored;
 mod tables;
 mod traces;

@@ -2,22 +2,21 @@
 
 use std::path::Path;
 
-use ndarray::{Array3, s};
+use ndarray::Array3;
 use serde::Serialize;
 
 use super::ReportOptions;
 use super::number::{short, shorten};
 use super::overview::ShownTrial;
 use super::packed::{self, PackedMovie};
-use super::run::{Run, names_in, results};
+use super::run::{Run, results};
 use super::scored::Scored;
 use super::traces::{Population, Trace, behavior};
-use crate::data::input::{Geometry, Padding};
 use crate::error::{Error, Result};
 use crate::metric::correlation::frame_correlations;
 use crate::metric::luminance::luminance_and_contrast;
 use crate::reconstruct::Reconstruction;
-use crate::reconstruct::result::MemberResult;
+use crate::reconstruct::raw::{RawMovie, read_raw_movies};
 
 /// A trial.
 #[derive(Debug, Serialize)]
@@ -183,25 +182,10 @@ fn read_behavior(runs: &[Run], shown: &ShownTrial) -> (Vec<Trace>, Option<String
 
 /// Reads the raw movies that the result was made of.
 fn member_movies(folder: &Path, result: &Reconstruction) -> Result<Vec<MemberMovie>> {
-    let (frames, height, width) = result.movie.dim();
-    let mut found: Vec<(usize, MemberMovie)> = Vec::new();
-    for file in names_in(folder)? {
-        let Some(name) = file.strip_suffix(".h5").filter(|name| name.starts_with("member")) else { continue };
-        let path = folder.join(&file);
-        let raw = MemberResult::read(&path)?.movie;
-        let (raw_frames, input_height, input_width) = raw.dim();
-        if raw_frames != result.first_frame + frames {
-            let problem = format!("{raw_frames} frames; the result has {}", result.first_frame + frames);
-            return Err(Error::invalid(&path, problem));
-        }
-        let geometry = Geometry::new([height, width], [input_height, input_width], Padding::Center)?;
-        let shown = geometry.crop(raw.view());
-        let movie = packed::movie(shown.slice(s![result.first_frame.., .., ..]), result.first_frame)?;
-        // All members made one movie together, or each its own.
-        let number = name.strip_prefix("member_").and_then(|number| number.parse::<usize>().ok());
-        let name = number.map_or("all members, not filtered".into(), |number| format!("member {number}"));
-        found.push((number.unwrap_or(0), MemberMovie { name, movie }));
-    }
-    found.sort_by_key(|(number, _)| *number);
-    Ok(found.into_iter().map(|(_, movie)| movie).collect())
+    let shown = |raw: RawMovie| {
+        let movie = packed::movie(raw.movie.view(), result.first_frame)?;
+        let name = raw.member.map_or("all members, not filtered".into(), |number| format!("member {number}"));
+        Ok(MemberMovie { name, movie })
+    };
+    read_raw_movies(folder, result)?.into_iter().map(shown).collect()
 }
