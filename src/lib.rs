@@ -30,6 +30,7 @@ pub mod event;
 pub mod experiment;
 pub mod hdf5_file;
 pub mod kernel;
+pub mod live;
 pub mod manifest;
 pub mod metric;
 pub mod model;

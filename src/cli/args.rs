@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use super::ablate_args::AblateArgs;
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
+use super::live_args::WatchArgs;
 use super::probe_args::ProbeArgs;
 use crate::device::DeviceChoice;
 use crate::reconstruct::Condition;
@@ -264,6 +265,9 @@ pub struct ReconstructArgs {
     /// see by the other half how much is fitted to noise
     #[arg(long, value_name = "LIST")]
     pub controls: Option<ControlList>,
+    /// Who watches.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }
 
 /// Controls to make, each once.

@@ -32,13 +32,16 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     }
     // Its page says how a run was made, and whether its mice are simulated.
     allowed.entry("report").or_default().extend(["manifest", "simulate"]);
+    // It stands beside the report, whose page it shows.
+    allowed.insert("live", vec!["data", "reconstruct", "report"]);
     allowed.insert("kernel", Vec::new());
     allowed.insert("run_folder", vec!["data"]);
     allowed.insert("simulate", vec!["data"]);
     allowed.insert("manifest", Vec::new());
     // Only for the stages' settings.
     allowed.insert("experiment", [&stages[..], &["simulate"]].concat());
-    let everything = [&stages[..], &["kernel", "run_folder", "simulate", "manifest", "experiment"]].concat();
+    let everything =
+        [&stages[..], &["kernel", "live", "run_folder", "simulate", "manifest", "experiment"]].concat();
     allowed.insert("cli", everything);
     allowed
 }
