@@ -17,7 +17,7 @@ pub struct Scene {
     pub mouse: String,
     /// The trial's number.
     pub trial: u32,
-    /// From what it is reconstructed: `reconstruct`, or the name of a control.
+    /// From what it is reconstructed: `recorded`, or the name of a control.
     pub label: String,
     /// Which of the trial's movies this is, counted from 0.
     pub movie: usize,

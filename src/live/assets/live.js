@@ -40,7 +40,7 @@ function duration(seconds) {
 }
 
 const words = {
-  reconstruct: "reconstruction",
+  recorded: "reconstruction",
   shuffled_neurons: "control: shuffled neurons",
   time_shifted: "control: time-shifted",
   predicted: "from predicted responses",
@@ -59,7 +59,7 @@ const parts = {
   heading: el("p", { class: "small shown" }),
   movies: el("div", { class: "movies" }),
   strips: el("div", { class: "traces" }),
-  charts: el("div", { class: "charts" }),
+  charts: el("div", { class: "charts three" }),
 };
 const { bar } = player();
 document.getElementById("main").append(
@@ -135,7 +135,7 @@ function listMovies(now) {
   const list = [];
   if (now && !view.ended) list.push(button("now", `trial ${now.trial}, now`, r, true));
   for (const trial of [...view.state.done].reverse()) {
-    const control = trial.label === "reconstruct" ? "" : ` \u00b7 ${called(trial.label)}`;
+    const control = trial.label === "recorded" ? "" : ` \u00b7 ${called(trial.label)}`;
     const mouse = new Set(view.state.done.map((trial) => trial.mouse)).size > 1 ? `${trial.mouse}, ` : "";
     const below = `r ${decimals(trial.pixel_correlation)}${control}`;
     list.push(button(trial.id, `${mouse}trial ${trial.trial}`, below, view.done.has(trial.id)));
@@ -152,7 +152,7 @@ function listMovies(now) {
 function choose(value) {
   view.chosen = value;
   listMovies(view.state.now);
-  show();
+  return show();
 }
 
 /** Shows what is chosen. */
