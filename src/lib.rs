@@ -32,6 +32,7 @@ pub mod experiment;
 pub mod export;
 pub mod hdf5_file;
 pub mod kernel;
+pub mod live;
 pub mod manifest;
 pub mod metric;
 pub mod model;

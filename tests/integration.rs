@@ -21,6 +21,7 @@ mod integration {
     mod hostile_files;
     mod kernels;
     mod layering;
+    mod live;
     mod mask_parity;
     mod metrics_parity;
     mod nwb;

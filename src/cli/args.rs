@@ -12,6 +12,7 @@ use super::ablate_args::AblateArgs;
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
 use super::export_args::ExportArgs;
+use super::live_args::WatchArgs;
 use super::probe_args::ProbeArgs;
 use super::reference_args::ExplainArgs;
 use crate::device::DeviceChoice;
@@ -273,6 +274,9 @@ pub struct ReconstructArgs {
     /// see by the other half how much is fitted to noise
     #[arg(long, value_name = "LIST")]
     pub controls: Option<ControlList>,
+    /// Who watches.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }
 
 /// Controls to make, each once.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use bytesize::ByteSize;
+use indicatif::MultiProgress;
 
 use super::args::{ExperimentArgs, GlobalArgs};
+use super::audience::Audience;
 use super::event_log::{EventLog, Tee};
 use super::progress::Progress;
 use super::signals;
@@ -34,6 +36,8 @@ pub struct Run {
     pub observer: Tee,
     /// Ends the work between two steps.
     pub stop: Stop,
+    /// Who watches the movies form.
+    pub audience: Audience,
     log: Arc<EventLog>,
 }
 
@@ -60,6 +64,11 @@ impl Session {
     /// Shows events, for commands without a run's folder.
     pub fn observer(&self) -> &dyn Observer {
         &*self.progress
+    }
+
+    /// The bars on the terminal, if there are any.
+    pub fn bars(&self) -> Option<MultiProgress> {
+        self.progress.bars()
     }
 
     /// Reads the experiment that a command was given, with `--set` and `--device` laid over it.
@@ -110,7 +119,13 @@ impl Session {
         manifest.write(&folder.join("manifest.json"))?;
         let log = Arc::new(EventLog::open(&folder.join("log.jsonl"))?);
         let observers: [Arc<dyn Observer>; 2] = [self.progress.clone(), log.clone()];
-        Ok(Run { folder, observer: Tee::new(observers), stop: self.stop.clone(), log })
+        Ok(Run {
+            folder,
+            observer: Tee::new(observers),
+            stop: self.stop.clone(),
+            audience: Audience::default(),
+            log,
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use super::population::Population;
 use super::postprocess;
 use super::result::{MemberResult, Reconstruction};
 use super::snapshot::Recorder;
+use super::watching::Watching;
 use crate::data::input::Geometry;
 use crate::data::{ClipConfig, MouseId, Trial};
 use crate::ensemble::Ensemble;
@@ -115,10 +116,11 @@ impl TrialPlan<'_> {
             }
         };
         let mut results = Vec::new();
-        for (name, members) in passes {
+        let movies = passes.len();
+        for (place, (name, members)) in passes.into_iter().enumerate() {
             let path = folder.join(file_name(&name));
             let task = format!("{} {} trial {} {name}", self.label, self.mouse, self.trial.id);
-            results.push(self.member(&path, members, problem.clone(), &task, observer)?);
+            results.push(self.member(&path, members, problem.clone(), &task, (place, movies), observer)?);
         }
         let result = self.combine(ensemble, &results, &problem.responses)?;
         result.write(&path)?;
@@ -131,6 +133,11 @@ impl TrialPlan<'_> {
         }
         let problem = "was made with other settings; choose another run folder (run = ...) or delete it";
         Err(Error::invalid(path, problem))
+    }
+
+    /// First frame of the trial that a result shows: as many are skipped as there are to skip.
+    pub(super) fn first_frame(&self) -> usize {
+        self.config.skip_frames.min(self.trial.frames())
     }
 
     /// The pixels of the input that may change.
@@ -197,6 +204,7 @@ impl TrialPlan<'_> {
         members: Vec<&Encoder>,
         problem: Problem,
         task: &str,
+        place: (usize, usize),
         observer: &dyn Observer,
     ) -> Result<MemberResult> {
         if path.exists() {
@@ -219,6 +227,8 @@ impl TrialPlan<'_> {
         let mut losses = Vec::with_capacity(self.config.iterations);
         let mut response_correlations = Vec::with_capacity(self.config.iterations);
         let mut course = Recorder::new(self.snapshots());
+        let watching = Watching::new(self, place, observer);
+        watching.show(reconstructor.movie(), &losses, &response_correlations);
         for step in 1..=steps {
             self.stop.check()?;
             let stats = reconstructor.step()?;
@@ -231,6 +241,7 @@ impl TrialPlan<'_> {
             losses.push(loss);
             response_correlations.push(stats.response_correlation);
             course.note(&stats, reconstructor.movie());
+            watching.show(reconstructor.movie(), &losses, &response_correlations);
             observer.emit(Event::Progress { task: task.to_string(), step, loss: Some(loss) });
         }
         let movie = reconstructor.movie().clone();
@@ -261,8 +272,7 @@ impl TrialPlan<'_> {
             predicted_responses: self.predict(ensemble, &movies)?,
             losses: Array2::from_shape_vec((results.len(), iterations), losses)
                 .map_err(|e| Error::Failed(format!("losses of the members don't fit together: {e}")))?,
-            // As many as there are to skip.
-            first_frame: self.config.skip_frames.min(self.trial.frames()),
+            first_frame: self.first_frame(),
             frame_rate_hz: self.frame_rate_hz,
             settings: self.settings.to_string(),
         })

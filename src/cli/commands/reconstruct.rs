@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::cli::args::ReconstructArgs;
+use crate::cli::audience::Audience;
 use crate::cli::chosen::Chosen;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
@@ -24,13 +25,17 @@ pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
     let workspace = Workspace::open(session.experiment(&args.experiment)?, session)?;
     require_trials(&workspace)?;
     let ensemble = workspace.ensemble()?;
-    let run = session.open_run(&workspace.experiment)?;
+    let mut run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
     announce(&workspace, &run)?;
-    reconstruct(&workspace, &ensemble, Condition::Recorded, &run)?;
-    for &control in args.controls.iter().flat_map(|list| &list.0) {
-        reconstruct(&workspace, &ensemble, control, &run)?;
-    }
+    let controls = args.controls.iter().flat_map(|list| list.0.iter().copied());
+    let conditions: Vec<Condition> = [Condition::Recorded].into_iter().chain(controls).collect();
+    let planned = conditions.len() * workspace.chosen.iter().map(Vec::len).sum::<usize>();
+    run.audience =
+        Audience::open(&args.watch, &workspace.experiment.name, planned, session, &mut run.observer)?;
+    let made = conditions.iter().try_for_each(|&made| reconstruct(&workspace, &ensemble, made, &run));
+    std::mem::take(&mut run.audience).close(&made);
+    made?;
     output::line(format!("Movies and pictures are in {}", run.folder.join("reconstructions").display()))?;
     run.close()
 }
@@ -132,7 +137,9 @@ fn one(
             TrueMoviePrediction { predicted_responses, settings: settings.clone() }.write(&path)?;
         }
     }
-    write_pictures(&folder, &result)
+    write_pictures(&folder, &result)?;
+    run.audience.finish(&plan, result);
+    Ok(())
 }
 
 /// Reconstructs into a folder of its own, where the members' movies are not kept once they are one: there may be
