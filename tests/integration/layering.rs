@@ -39,6 +39,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     // Only for the stages' settings.
     allowed.insert("experiment", [&stages[..], &["simulate"]].concat());
     let everything = [&stages[..], &["kernel", "run_folder", "simulate", "manifest", "experiment"]].concat();
+    allowed.insert("cluster", [&stages[..], &["run_folder", "experiment"]].concat());
+    let everything = [&everything[..], &["cluster"]].concat();
     allowed.insert("cli", everything);
     allowed
 }
