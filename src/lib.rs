@@ -20,6 +20,7 @@
 
 pub mod ablate;
 pub mod atomic;
+pub mod cluster;
 pub mod csv_file;
 pub mod data;
 pub mod decode;

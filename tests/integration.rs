@@ -6,6 +6,7 @@ mod integration {
     mod arrays;
     mod behavior_alterations;
     mod cli;
+    mod cluster;
     mod controls;
     mod data_verify;
     mod devices;

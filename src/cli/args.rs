@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
 use super::ablate_args::AblateArgs;
+use super::cluster_args::{CancelArgs, PlanArgs, RunArgs, StatusArgs, SubmitArgs, TaskArgs};
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
 use super::export_args::ExportArgs;
@@ -107,6 +108,18 @@ pub enum Command {
     /// Hold two runs against each other: the same trials and neurons, paired, with statistics within each mouse and
     /// over mice
     Compare(CompareArgs),
+    /// List the tasks of an experiment: what is done, what the rest takes in hours, cores and memory
+    Plan(PlanArgs),
+    /// Do all tasks of an experiment that are not done yet on this machine, with several processes
+    Run(RunArgs),
+    /// Hand all tasks of an experiment that are not done yet to Slurm, as job arrays
+    Submit(SubmitArgs),
+    /// Show how far a run is that was started by `run` or `submit`, what failed and why
+    Status(StatusArgs),
+    /// End what works on a run, in Slurm and on this machine; what is done stays
+    Cancel(CancelArgs),
+    /// Do single tasks of an experiment, by name: what jobs and worker processes run
+    Task(TaskArgs),
     /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
     Demo(DemoArgs),
 }

@@ -5,6 +5,7 @@ pub mod args;
 pub mod arrays_args;
 pub mod audience;
 pub mod chosen;
+pub mod cluster_args;
 pub mod commands;
 pub mod data_args;
 pub mod decode_args;
@@ -88,6 +89,12 @@ fn run(cli: Cli) -> Result<()> {
         Command::Report(args) => commands::report::run(&args, &session),
         Command::Export(args) => commands::export::run(&args, &session),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Plan(args) => commands::cluster::plan::run(&args, &session),
+        Command::Run(args) => commands::cluster::run::run(&args, &session),
+        Command::Submit(args) => commands::cluster::submit::run(&args, &session),
+        Command::Status(args) => commands::cluster::status::run(&args, &session),
+        Command::Cancel(args) => commands::cluster::cancel::run(&args, &session),
+        Command::Task(args) => commands::cluster::task::run(&args, &session),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }

@@ -1,6 +1,6 @@
 //! What every command shares: device, threads, observer, and the folder of a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -129,6 +129,31 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Opens an experiment's run folder for one process of many that work in it: events go to `log` and `also`, and what
+    /// describes the run as a whole is left to the command that started them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the log can't be written.
+    pub fn open_shared_run(
+        &self,
+        experiment: &Experiment,
+        log: &Path,
+        also: Arc<dyn Observer>,
+    ) -> Result<Run> {
+        let log = Arc::new(EventLog::open(log)?);
+        let observers: [Arc<dyn Observer>; 3] = [self.progress.clone(), log.clone(), also];
+        let folder = experiment.run.clone();
+        Ok(Run {
+            folder,
+            observer: Tee::new(observers),
+            stop: self.stop.clone(),
+            audience: Audience::default(),
+            log,
+        })
+    }
+}
+
 impl Run {
     /// From now on signals end the work between two steps instead of ending the process.
     ///
@@ -136,6 +161,14 @@ impl Run {
     /// See [`signals::heed`].
     pub fn heed_signals(&self) -> Result<()> {
         signals::heed(&self.stop, self.observer.clone())
+    }
+
+    /// Returns what came out, or what kept the log from being written when nothing worse happened.
+    ///
+    /// # Errors
+    /// The one of `done`, else as [`Run::close`].
+    pub fn observer_closed(&self, done: Result<()>) -> Result<()> {
+        done.and_then(|()| self.log.finish())
     }
 
     /// Ends the run's part in this command.

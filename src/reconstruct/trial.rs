@@ -105,26 +105,61 @@ impl TrialPlan<'_> {
         }
         let problem = self.problem(ensemble)?;
         let names = movie_names(self.config.combine, self.members);
-        let passes: Vec<(String, Vec<&Encoder>)> = match self.config.combine {
-            Combine::Movies => {
-                let members = self.members.iter().map(|&index| vec![&ensemble.members[index]]);
-                names.into_iter().zip(members).collect()
-            }
-            Combine::Gradients | Combine::Turns => {
-                let members: Vec<&Encoder> = self.members.iter().map(|&m| &ensemble.members[m]).collect();
-                names.into_iter().map(|name| (name, members.clone())).collect()
-            }
-        };
-        let mut results = Vec::new();
-        let movies = passes.len();
-        for (place, (name, members)) in passes.into_iter().enumerate() {
-            let path = folder.join(file_name(&name));
-            let task = format!("{} {} trial {} {name}", self.label, self.mouse, self.trial.id);
-            results.push(self.member(&path, members, problem.clone(), &task, (place, movies), observer)?);
-        }
+        let each = names.iter().enumerate();
+        let movies = each.map(|(place, name)| self.movie(ensemble, folder, place, name, &problem, observer));
+        let results = movies.collect::<Result<Vec<_>>>()?;
         let result = self.combine(ensemble, &results, &problem.responses)?;
         result.write(&path)?;
         Ok(result)
+    }
+
+    /// Makes the movie of one member into `folder`, where movies are averaged, for [`TrialPlan::reconstruct`] to find;
+    /// does nothing when it is there already, or what is made of it is.
+    ///
+    /// # Errors
+    /// As [`TrialPlan::reconstruct`]; when `member` is none of those that reconstruct the trial, or movies are not what
+    /// is averaged.
+    pub fn reconstruct_member(
+        &self,
+        ensemble: &Ensemble,
+        folder: &Path,
+        member: usize,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        let path = folder.join("ensemble.h5");
+        if path.exists() {
+            return self.same_settings(&path, &Reconstruction::read(&path)?.settings);
+        }
+        let place = self.members.iter().position(|&other| other == member);
+        let names = movie_names(self.config.combine, self.members);
+        let (Combine::Movies, Some(place)) = (self.config.combine, place) else {
+            return Err(Error::usage(format!(
+                "mouse {}, trial {}: member {member} makes no movie of its own there",
+                self.mouse, self.trial.id
+            )));
+        };
+        let problem = self.problem(ensemble)?;
+        self.movie(ensemble, folder, place, &names[place], &problem, observer).map(|_| ())
+    }
+
+    /// Makes one of the movies that are averaged, by its place among them.
+    fn movie(
+        &self,
+        ensemble: &Ensemble,
+        folder: &Path,
+        place: usize,
+        name: &str,
+        problem: &Problem,
+        observer: &dyn Observer,
+    ) -> Result<MemberResult> {
+        let members: &[usize] = match self.config.combine {
+            Combine::Movies => &self.members[place..=place],
+            Combine::Gradients | Combine::Turns => self.members,
+        };
+        let members: Vec<&Encoder> = members.iter().map(|&member| &ensemble.members[member]).collect();
+        let movies = movie_names(self.config.combine, self.members).len();
+        let task = format!("{} {} trial {} {name}", self.label, self.mouse, self.trial.id);
+        self.member(&folder.join(file_name(name)), members, problem.clone(), &task, (place, movies), observer)
     }
 
     fn same_settings(&self, path: &Path, found: &str) -> Result<()> {

@@ -44,8 +44,9 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     allowed.insert("manifest", Vec::new());
     // Only for the stages' settings.
     allowed.insert("experiment", [&stages[..], &["simulate"]].concat());
-    let everything =
-        [&stages[..], &["kernel", "live", "run_folder", "simulate", "manifest", "experiment"]].concat();
+    allowed.insert("cluster", [&stages[..], &["run_folder", "experiment"]].concat());
+    let beside = ["cluster", "experiment", "kernel", "live", "manifest", "run_folder", "simulate"];
+    let everything = [&stages[..], &beside].concat();
     allowed.insert("cli", everything);
     allowed
 }

@@ -2,6 +2,7 @@
 
 pub mod ablate;
 pub mod causality;
+pub mod cluster;
 pub mod compare;
 pub mod convert;
 pub mod decode;

@@ -9,6 +9,7 @@ use crate::cli::chosen::Chosen;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::workspace::Workspace;
+use crate::data::TrialId;
 use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
@@ -92,21 +93,11 @@ pub fn reconstruct(
 ) -> Result<()> {
     let mut shown_once = Vec::new();
     workspace.for_each_chosen(&run.observer, &run.stop, |chosen| {
-        if condition != Condition::Averaged {
-            return one(&chosen, ensemble, condition, None, run);
-        }
-        let showings = workspace.showings(chosen.index, chosen.trial.id)?;
-        if showings.len() < 2 {
+        let work = |chosen: &Chosen<'_>, done| one(chosen, ensemble, condition, done, run);
+        if !as_shown(&chosen, condition, work)? {
             shown_once.push(format!("{} of mouse {}", chosen.trial.id, chosen.mouse().id));
-            return Ok(());
         }
-        // The trial itself first: the mean bears its number.
-        let others = showings.iter().copied().filter(|&id| id != chosen.trial.id);
-        let trials = [chosen.trial.id].into_iter().chain(others).map(|id| chosen.mouse().read_trial(id));
-        let mean = averaged(&trials.collect::<Result<Vec<_>>>()?);
-        let done = serde_json::json!({ "averaged over": showings.iter().map(|id| id.0).collect::<Vec<_>>() });
-        let trial = mean.as_ref().unwrap_or(chosen.trial);
-        one(&Chosen { trial, ..chosen }, ensemble, condition, Some(done), run)
+        Ok(())
     })?;
     if !shown_once.is_empty() {
         let message = format!(
@@ -118,7 +109,42 @@ pub fn reconstruct(
     Ok(())
 }
 
-fn one(
+/// Runs `work` with a trial as a condition takes it, and with what was done to it before; says whether the condition
+/// has it.
+///
+/// # Errors
+/// Whatever reading and `work` return.
+pub fn as_shown(
+    chosen: &Chosen<'_>,
+    condition: Condition,
+    work: impl FnOnce(&Chosen<'_>, Option<serde_json::Value>) -> Result<()>,
+) -> Result<bool> {
+    if condition != Condition::Averaged {
+        return work(chosen, None).map(|()| true);
+    }
+    let showings = chosen.workspace.showings(chosen.index, chosen.trial.id)?;
+    if showings.len() < 2 {
+        return Ok(false);
+    }
+    // The trial itself first: the mean bears its number.
+    let others = showings.iter().copied().filter(|&id| id != chosen.trial.id);
+    let trials = [chosen.trial.id].into_iter().chain(others).map(|id| chosen.mouse().read_trial(id));
+    let mean = averaged(&trials.collect::<Result<Vec<_>>>()?);
+    let done = averaged_over(&showings);
+    let trial = mean.as_ref().unwrap_or(chosen.trial);
+    work(&Chosen { trial, ..*chosen }, Some(done)).map(|()| true)
+}
+
+/// Says for the settings of a result that responses were averaged, and over which trials.
+pub fn averaged_over(showings: &[TrialId]) -> serde_json::Value {
+    serde_json::json!({ "averaged over": showings.iter().map(|id| id.0).collect::<Vec<_>>() })
+}
+
+/// Reconstructs one trial under a condition, with its pictures.
+///
+/// # Errors
+/// Whatever the stage returns.
+pub fn one(
     chosen: &Chosen<'_>,
     ensemble: &Ensemble,
     condition: Condition,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::Array3;
+use ndarray::{Array3, ArrayView2, ArrayView3};
 use serde::Serialize;
 
 use super::ReportOptions;
