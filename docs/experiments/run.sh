@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the figures and tables of docs/experiments.md: run.sh choices|train|validate|presets|longer|neurons|behavior|probe|controls
+# Makes the figures and tables of docs/experiments.md: run.sh choices|train|validate|presets|longer|neurons|behavior|probe|moving|controls
 # Goes on where it stopped.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -93,7 +93,16 @@ behavior)
 	;;
 probe)
 	"$0" train
-	"$v1reel" probe $here/unseen.toml --only receptive-fields,gratings
+	"$v1reel" probe $here/unseen.toml --only receptive-fields,gratings,noise
+	;;
+moving)
+	for mouse in a b c; do
+		[ -d $out/mice/moving-$mouse ] ||
+			"$v1reel" simulate $out/mice/moving-$mouse --config $here/moving_mouse.toml --seed moving-$mouse
+	done
+	"$v1reel" train $here/moving.toml
+	"$v1reel" validate $here/moving.toml
+	"$v1reel" probe $here/moving.toml --only gratings
 	;;
 controls)
 	"$0" train
