@@ -6,12 +6,14 @@ mod integration {
     mod arrays;
     mod behavior_alterations;
     mod cli;
+    mod cluster;
     mod controls;
     mod data_verify;
     mod devices;
     mod docs;
     mod encoder_parity;
     mod experiment_file;
+    mod export;
     mod finetune;
     mod fold_hash;
     mod folds;
@@ -20,6 +22,7 @@ mod integration {
     mod hostile_files;
     mod kernels;
     mod layering;
+    mod live;
     mod mask_parity;
     mod metrics_parity;
     mod nwb;

@@ -9,8 +9,11 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
 use super::ablate_args::AblateArgs;
+use super::cluster_args::{CancelArgs, PlanArgs, RunArgs, StatusArgs, SubmitArgs, TaskArgs};
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
+use super::export_args::ExportArgs;
+use super::live_args::WatchArgs;
 use super::probe_args::ProbeArgs;
 use super::reference_args::ExplainArgs;
 use crate::device::DeviceChoice;
@@ -27,7 +30,8 @@ use crate::reconstruct::Condition;
     v1reel mask experiment.toml      find the pixels that the neurons see\n  \
     v1reel reconstruct experiment.toml\n  \
     v1reel evaluate experiment.toml\n  \
-    v1reel report runs/NAME          look at it\n\n\
+    v1reel report runs/NAME          look at it\n  \
+    v1reel export runs/NAME --to tiff,npz\n\n\
     A command that was interrupted goes on where it stopped when it is given again. Ctrl-C, SIGTERM and\n\
     SIGUSR1 let it finish the step in work and save where it stands; a second Ctrl-C ends it at once.\n\n\
     Exit codes: 0 done, 1 failure, 2 misuse, 75 interrupted (give the same command again to go on).")]
@@ -99,9 +103,23 @@ pub enum Command {
     /// Make a page to look at: movies beside what the mouse watched, playing in step with its behavior and its
     /// neurons, and all scores beside their controls; of one run, or of several to compare
     Report(ReportArgs),
+    /// Write a run's movies and numbers as files that ImageJ, PowerPoint, Python, MATLAB and R open
+    Export(ExportArgs),
     /// Hold two runs against each other: the same trials and neurons, paired, with statistics within each mouse and
     /// over mice
     Compare(CompareArgs),
+    /// List the tasks of an experiment: what is done, what the rest takes in hours, cores and memory
+    Plan(PlanArgs),
+    /// Do all tasks of an experiment that are not done yet on this machine, with several processes
+    Run(RunArgs),
+    /// Hand all tasks of an experiment that are not done yet to Slurm, as job arrays
+    Submit(SubmitArgs),
+    /// Show how far a run is that was started by `run` or `submit`, what failed and why
+    Status(StatusArgs),
+    /// End what works on a run, in Slurm and on this machine; what is done stays
+    Cancel(CancelArgs),
+    /// Do single tasks of an experiment, by name: what jobs and worker processes run
+    Task(TaskArgs),
     /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
     Demo(DemoArgs),
 }
@@ -269,6 +287,9 @@ pub struct ReconstructArgs {
     /// see by the other half how much is fitted to noise
     #[arg(long, value_name = "LIST")]
     pub controls: Option<ControlList>,
+    /// Who watches.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }
 
 /// Controls to make, each once.

@@ -3,17 +3,22 @@
 pub mod ablate_args;
 pub mod args;
 pub mod arrays_args;
+pub mod audience;
 pub mod chosen;
+pub mod cluster_args;
 pub mod commands;
 pub mod data_args;
 pub mod decode_args;
 pub mod event_log;
+pub mod export_args;
 mod leaks;
 mod linear;
+pub mod live_args;
 mod machine;
 pub mod numbers;
 pub mod nwb_args;
 pub mod output;
+pub mod preview;
 pub mod probe_args;
 pub mod progress;
 pub mod reference_args;
@@ -82,7 +87,14 @@ fn run(cli: Cli) -> Result<()> {
         Command::Ablate(args) => commands::ablate::run(&args, &session),
         Command::Probe(args) => commands::probe::run(&args, &session),
         Command::Report(args) => commands::report::run(&args, &session),
+        Command::Export(args) => commands::export::run(&args, &session),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Plan(args) => commands::cluster::plan::run(&args, &session),
+        Command::Run(args) => commands::cluster::run::run(&args, &session),
+        Command::Submit(args) => commands::cluster::submit::run(&args, &session),
+        Command::Status(args) => commands::cluster::status::run(&args, &session),
+        Command::Cancel(args) => commands::cluster::cancel::run(&args, &session),
+        Command::Task(args) => commands::cluster::task::run(&args, &session),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Paths in a file are relative to that file, paths on the command line to the current folder.
 
+mod cluster;
 mod layer;
 pub mod origin;
 mod raw;
@@ -15,6 +16,7 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 
+pub use cluster::{AblationPart, ClusterConfig};
 pub use layer::{Layer, PRESETS};
 pub use raw::{EnsembleConfig, InputConfig, RawData, RawExperiment};
 
@@ -96,6 +98,8 @@ pub struct Experiment {
     pub ablation: AblationConfig,
     /// What the ensemble is asked in silico.
     pub probe: ProbeConfig,
+    /// What a run on many machines makes, and with what.
+    pub cluster: ClusterConfig,
 }
 
 impl Experiment {
@@ -197,6 +201,7 @@ impl From<&Experiment> for RawExperiment {
             decode: experiment.decode.clone(),
             ablation: experiment.ablation.clone(),
             probe: experiment.probe.clone(),
+            cluster: experiment.cluster.clone(),
         }
     }
 }

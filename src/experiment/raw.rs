@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::cluster::ClusterConfig;
 use crate::ablate::AblationConfig;
 use crate::data::{Channel, ClipConfig, FoldBy, FoldPolicy};
 use crate::decode::DecodeConfig;
@@ -56,6 +57,8 @@ pub struct RawExperiment {
     pub ablation: AblationConfig,
     /// What the ensemble is asked in silico.
     pub probe: ProbeConfig,
+    /// What a run on many machines makes, and with what.
+    pub cluster: ClusterConfig,
 }
 
 /// The section `[data]`.
@@ -181,6 +184,7 @@ impl RawExperiment {
                 square_px: Some(2),
                 ..ProbeConfig::default()
             },
+            cluster: ClusterConfig::example(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Checks that settings make sense, by themselves and together, before hours are spent on them.
 
+mod cluster;
 mod probe;
 
 use std::collections::BTreeSet;
@@ -88,6 +89,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
     check_decode(&raw.decode)?;
     check_ablation(&raw.ablation)?;
     probe::check_probe(&raw.probe)?;
+    cluster::check_cluster(&raw.cluster)?;
     Ok(Experiment {
         seed: raw.seed.unwrap_or_else(|| name.clone()),
         name,
@@ -105,6 +107,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
         decode: raw.decode,
         ablation: raw.ablation,
         probe: raw.probe,
+        cluster: raw.cluster,
     })
 }
 

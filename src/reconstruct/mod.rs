@@ -8,10 +8,12 @@ pub mod mask_training;
 pub mod optimizer;
 pub mod population;
 pub mod postprocess;
+pub mod raw;
 pub mod result;
 pub mod snapshot;
 pub mod trial;
 pub mod update;
+mod watching;
 pub mod window;
 
 pub use condition::Condition;

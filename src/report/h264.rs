@@ -1,4 +1,5 @@
-//! Encodes grey pictures as H.264 in an MP4 file, through the FFmpeg that video-rs is linked with.
+//! Encodes grey pictures as H.264 in an MP4 file, through the FFmpeg that video-rs is linked with; where that has no
+//! encoder for it, as MPEG-4 Part 2, which every FFmpeg has.
 //!
 //! video-rs' own encoder gives packets no duration, and by the edit list that results players and
 //! decoders drop the last frame; this one gives every frame its time.
@@ -10,8 +11,34 @@ use image::GrayImage;
 use video_rs::ffmpeg::{self, Dictionary, Packet, Rational, codec, encoder, format};
 use video_rs::frame::{PixelFormat, RawFrame};
 
-/// Ticks in a second, the custom of MPEG: whole for every usual frame rate.
-const TICKS: i32 = 90_000;
+/// What a film is encoded as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilmCodec {
+    /// What browsers and slides play.
+    H264,
+    /// MPEG-4 Part 2, where there is nothing better.
+    Mpeg4,
+}
+
+impl FilmCodec {
+    /// Ticks in a second, whole for every usual frame rate: the custom of MPEG, and the like below 65,536, more than
+    /// which MPEG-4 Part 2 can't have.
+    const fn ticks(self) -> i32 {
+        match self {
+            Self::H264 => 90_000,
+            Self::Mpeg4 => 60_000,
+        }
+    }
+
+    /// Finds the encoders that this FFmpeg has for it, the best first.
+    fn encoders(self) -> impl Iterator<Item = ffmpeg::Codec> {
+        let (names, id): (&[&str], _) = match self {
+            Self::H264 => (&["libx264", "libopenh264"], codec::Id::H264),
+            Self::Mpeg4 => (&[], codec::Id::MPEG4),
+        };
+        names.iter().filter_map(|name| encoder::find_by_name(name)).chain(encoder::find(id))
+    }
+}
 
 /// Size in pixels and frame rate of a film.
 #[derive(Debug, Clone, Copy)]
@@ -26,45 +53,66 @@ pub(super) struct Film {
 /// Writes `pictures`, all of the film's size, to `file`, whatever its extension.
 ///
 /// # Errors
-/// What FFmpeg says, in words that stand for themselves; and a hint when it knows no H.264.
+/// What FFmpeg says, in words that stand for themselves; and a hint when it knows no encoder.
 pub(super) fn encode(
     file: &Path,
     film: Film,
     pictures: impl Iterator<Item = GrayImage>,
-) -> Result<(), String> {
-    init()?;
-    let codec = encoder::find_by_name("libx264")
-        .or_else(|| encoder::find(codec::Id::H264))
-        .ok_or("this FFmpeg has no H.264 encoder; install one built with libx264, or write a GIF")?;
+) -> Result<FilmCodec, String> {
+    let (kind, codec) = find_encoder(film)?;
     let name = file.to_str().ok_or("FFmpeg takes only paths in UTF-8")?;
-    encode_with(codec, name, film, pictures).map_err(|e| format!("H.264 encoding: {e}"))
+    encode_with((kind, codec), name, film, pictures).map_err(|e| format!("{kind:?} encoding: {e}"))?;
+    Ok(kind)
+}
+
+/// Says what films will be encoded as.
+///
+/// # Errors
+/// As [`encode`].
+pub(super) fn film_codec() -> Result<FilmCodec, String> {
+    // Of a usual size; some encoders are there and find no hardware.
+    find_encoder(Film { width: 256, height: 144, frame_rate_hz: 30.0 }).map(|(kind, _)| kind)
+}
+
+fn find_encoder(film: Film) -> Result<(FilmCodec, ffmpeg::Codec), String> {
+    init()?;
+    for kind in [FilmCodec::H264, FilmCodec::Mpeg4] {
+        if let Some(codec) = kind.encoders().find(|&codec| open_encoder((kind, codec), film).is_ok()) {
+            return Ok((kind, codec));
+        }
+    }
+    Err("this FFmpeg has no encoder for H.264 or MPEG-4; install one built with libx264, or write a GIF"
+        .into())
 }
 
 fn encode_with(
-    codec: ffmpeg::Codec,
+    (kind, codec): (FilmCodec, ffmpeg::Codec),
     file: &str,
     film: Film,
     pictures: impl Iterator<Item = GrayImage>,
 ) -> Result<(), ffmpeg::Error> {
     // Named as a file, lest FFmpeg read a colon in the path as the end of a protocol.
     let mut output = format::output_as(&format!("file:{file}"), "mp4")?;
-    let mut encoder = open_encoder(codec, film)?;
+    let mut encoder = open_encoder((kind, codec), film)?;
     let mut stream = output.add_stream(codec)?;
     stream.set_parameters(&encoder);
-    stream.set_time_base(Rational(1, TICKS));
+    stream.set_time_base(Rational(1, kind.ticks()));
     stream.set_avg_frame_rate(Rational::from(film.frame_rate_hz));
     output.write_header()?;
-    let tick = |frame: usize| (frame as f64 / film.frame_rate_hz * f64::from(TICKS)).round() as i64;
+    let tick = |frame: usize| (frame as f64 / film.frame_rate_hz * f64::from(kind.ticks())).round() as i64;
     for (index, picture) in pictures.enumerate() {
         encoder.send_frame(&yuv_frame(&picture, tick(index)))?;
-        write_packets(&mut encoder, &mut output, tick(1))?;
+        write_packets(&mut encoder, &mut output, kind, tick(1))?;
     }
     encoder.send_eof()?;
-    write_packets(&mut encoder, &mut output, tick(1))?;
+    write_packets(&mut encoder, &mut output, kind, tick(1))?;
     output.write_trailer()
 }
 
-fn open_encoder(codec: ffmpeg::Codec, film: Film) -> Result<encoder::Video, ffmpeg::Error> {
+fn open_encoder(
+    (kind, codec): (FilmCodec, ffmpeg::Codec),
+    film: Film,
+) -> Result<encoder::Video, ffmpeg::Error> {
     let mut context = codec::Context::new_with_codec(codec);
     // MP4 keeps the stream's header with the file's.
     context.set_flags(codec::Flags::GLOBAL_HEADER);
@@ -72,8 +120,12 @@ fn open_encoder(codec: ffmpeg::Codec, film: Film) -> Result<encoder::Video, ffmp
     video.set_width(film.width);
     video.set_height(film.height);
     video.set_format(PixelFormat::YUV420P);
-    video.set_time_base(Rational(1, TICKS));
+    video.set_time_base(Rational(1, kind.ticks()));
     video.set_frame_rate(Some(Rational::from(film.frame_rate_hz)));
+    if codec.name() != "libx264" {
+        // Others know no constant quality by that name: bits enough for near lossless.
+        video.set_bit_rate((f64::from(film.width * film.height) * film.frame_rate_hz) as usize);
+    }
     // Near lossless. No frames out of order: programs that count frames then find them where they are.
     let options = [("preset", "medium"), ("crf", "16"), ("bf", "0")];
     video.open_with(Dictionary::from_iter(options))
@@ -83,6 +135,7 @@ fn open_encoder(codec: ffmpeg::Codec, film: Film) -> Result<encoder::Video, ffmp
 fn write_packets(
     encoder: &mut encoder::Video,
     output: &mut format::context::Output,
+    kind: FilmCodec,
     duration: i64,
 ) -> Result<(), ffmpeg::Error> {
     let mut packet = Packet::empty();
@@ -92,7 +145,7 @@ fn write_packets(
                 packet.set_stream(0);
                 packet.set_duration(duration);
                 let target = output.stream(0).ok_or(ffmpeg::Error::StreamNotFound)?.time_base();
-                packet.rescale_ts(Rational(1, TICKS), target);
+                packet.rescale_ts(Rational(1, kind.ticks()), target);
                 packet.write_interleaved(output)?;
             }
             Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN } | ffmpeg::Error::Eof) => return Ok(()),
@@ -124,5 +177,32 @@ fn init() -> Result<(), String> {
     match PROBLEM.get_or_init(|| video_rs::init().err().map(|e| e.to_string())) {
         None => Ok(()),
         Some(problem) => Err(format!("FFmpeg can't be started: {problem}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_h264_the_film_is_mpeg4_with_every_frame_at_its_time() {
+        init().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("film.mp4");
+        let codec = FilmCodec::Mpeg4.encoders().next().expect("FFmpeg's own encoder");
+        let film = Film { width: 42, height: 26, frame_rate_hz: 30.0 };
+        let pictures = (0..50u8).map(|frame| GrayImage::from_pixel(42, 26, image::Luma([4 * frame + 20])));
+        encode_with((FilmCodec::Mpeg4, codec), path.to_str().unwrap(), film, pictures).unwrap();
+        let mut decoder = video_rs::Decoder::new(path.as_path()).unwrap();
+        let time_base = f64::from(decoder.time_base());
+        let mut frames = 0u8;
+        while let Ok(frame) = decoder.decode_raw() {
+            let seconds = frame.pts().unwrap() as f64 * time_base;
+            assert!((seconds - f64::from(frames) / 30.0).abs() < 1e-3, "frame {frames} at {seconds} s");
+            // A plain picture loses a grey level or two to the narrower range and the encoder.
+            assert!(frame.data(0)[0].abs_diff(4 * frames + 20) <= 3, "frame {frames}: {}", frame.data(0)[0]);
+            frames += 1;
+        }
+        assert_eq!(frames, 50);
     }
 }

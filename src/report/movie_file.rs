@@ -1,11 +1,12 @@
-//! Writes movies side by side as GIF, which every browser and slide shows, and as MP4 (H.264), which
-//! plays at the right speed.
+//! Writes movies side by side as GIF, which every browser and slide shows, and as MP4 (H.264 where FFmpeg has an
+//! encoder for it), which plays at the right speed.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+pub use super::h264::FilmCodec;
 use super::h264::{self, Film};
 use super::panel::{LabelledMovie, SideBySide};
 use crate::atomic;
@@ -63,11 +64,19 @@ pub fn write_gif(path: &Path, movies: &[LabelledMovie], style: MovieStyle) -> Re
     })
 }
 
-/// Writes the movies side by side as MP4 (H.264, near lossless), at the movies' own frame rate.
+/// Says what [`write_mp4`] encodes: H.264 where the FFmpeg that v1reel was linked with has an encoder for it.
 ///
 /// # Errors
-/// As [`write_gif`]; and [`Error::Failed`] when the FFmpeg that v1reel was linked with has no H.264
-/// encoder or refuses. Nothing is left behind.
+/// [`Error::Failed`] when it has no encoder.
+pub fn mp4_codec() -> Result<FilmCodec> {
+    h264::film_codec().map_err(Error::Failed)
+}
+
+/// Writes the movies side by side as MP4 (see [`mp4_codec`]; near lossless), at the movies' own frame rate.
+///
+/// # Errors
+/// As [`write_gif`]; and [`Error::Failed`] when the FFmpeg that v1reel was linked with has no encoder or refuses.
+/// Nothing is left behind.
 pub fn write_mp4(path: &Path, movies: &[LabelledMovie], style: MovieStyle) -> Result<()> {
     let pictures = plan(movies, style)?;
     // Chroma is stored at half the size, so H.264 takes even sides only.
@@ -80,6 +89,7 @@ pub fn write_mp4(path: &Path, movies: &[LabelledMovie], style: MovieStyle) -> Re
         File::create(temporary).map_err(Error::io(path))?;
         let frames = (0..pictures.frames()).step_by(style.frame_step);
         h264::encode(temporary, film, frames.map(|frame| pictures.draw(frame, size)))
+            .map(drop)
             .map_err(|problem| Error::Failed(format!("{}: {problem}", path.display())))
     })
 }

@@ -22,7 +22,7 @@ const LONGEST_SIDE: u64 = u16::MAX as u64;
 /// A movie and what to call it in the picture.
 #[derive(Debug, Clone, Copy)]
 pub struct LabelledMovie<'a> {
-    /// Drawn as it is; keep it to a few words.
+    /// Drawn as it is; keep it to a few words. A single movie with an empty label is drawn without a page around it.
     pub label: &'a str,
     /// `[frame, height, width]`, 0..255; values beyond are clipped, NaN is black.
     pub movie: ArrayView3<'a, f32>,
@@ -34,6 +34,8 @@ pub(super) struct SideBySide<'a, 'm> {
     scale: u32,
     /// Left edge of each movie.
     lefts: Vec<u32>,
+    /// Upper edge of all.
+    top: u32,
     size: (u32, u32),
 }
 
@@ -44,6 +46,10 @@ impl<'a, 'm> SideBySide<'a, 'm> {
     /// [`Error::Usage`] for what [`check`] finds, and when the picture would be too large.
     pub(super) fn new(movies: &'a [LabelledMovie<'m>], scale: u32) -> Result<Self> {
         let (_, height, width) = check(movies, scale)?;
+        if let [LabelledMovie { label: "", .. }] = movies {
+            let size = picture_size(width * u64::from(scale), height * u64::from(scale))?;
+            return Ok(Self { movies, scale, lefts: vec![0], top: 0, size });
+        }
         let mut lefts = Vec::with_capacity(movies.len());
         let mut right = u64::from(MARGIN);
         for movie in movies {
@@ -51,9 +57,10 @@ impl<'a, 'm> SideBySide<'a, 'm> {
             // A label longer than its movie pushes the next one aside rather than run into it.
             right += (width * u64::from(scale)).max(text::width(movie.label).into()) + u64::from(GAP);
         }
-        let below = u64::from(MARGIN + text::LINE_HEIGHT + LABEL_GAP) + height * u64::from(scale);
+        let top = MARGIN + text::LINE_HEIGHT + LABEL_GAP;
+        let below = u64::from(top) + height * u64::from(scale);
         let size = picture_size(right - u64::from(GAP) + u64::from(MARGIN), below + u64::from(MARGIN))?;
-        Ok(Self { movies, scale, lefts, size })
+        Ok(Self { movies, scale, lefts, top, size })
     }
 
     /// Width and height of each picture.
@@ -71,8 +78,7 @@ impl<'a, 'm> SideBySide<'a, 'm> {
         let mut page = blank_page(size);
         for (movie, &left) in self.movies.iter().zip(&self.lefts) {
             text::draw(&mut page, movie.label, (left, MARGIN), INK);
-            let top = MARGIN + text::LINE_HEIGHT + LABEL_GAP;
-            draw_frame(&mut page, (left, top), movie.movie.index_axis(Axis(0), frame), self.scale);
+            draw_frame(&mut page, (left, self.top), movie.movie.index_axis(Axis(0), frame), self.scale);
         }
         page
     }

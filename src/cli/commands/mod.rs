@@ -2,11 +2,13 @@
 
 pub mod ablate;
 pub mod causality;
+pub mod cluster;
 pub mod compare;
 pub mod convert;
 pub mod decode;
 pub mod demo;
 pub mod evaluate;
+pub mod export;
 pub mod from_arrays;
 pub mod import;
 pub mod inspect;

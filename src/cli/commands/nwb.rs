@@ -65,6 +65,7 @@ pub fn run_export(args: &NwbExportArgs, session: &Session) -> Result<()> {
         age: args.age.clone(),
         indicator: args.indicator.clone(),
         location: args.location.clone(),
+        replace: false,
     };
     let exported = export(&mouse, &reconstructions, &args.out, &options, session.observer())?;
     output::line(format!(
@@ -111,7 +112,7 @@ fn read_reconstructions(run: &Path, mouse: &MouseId, rate_hz: f64) -> Result<Vec
             return Err(Error::invalid(path, format!("made at {found} Hz, but --rate is {rate_hz} Hz")));
         }
         let Reconstruction { movie, first_frame, settings, .. } = made;
-        Ok(ReconstructedMovie { trial, movie, first_frame, settings })
+        Ok(ReconstructedMovie { trial, movie, first_frame, settings, condition: None })
     });
     let found: Vec<ReconstructedMovie> = found.collect::<Result<_>>()?;
     if found.is_empty() {

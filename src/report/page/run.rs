@@ -12,7 +12,7 @@ use crate::manifest::Manifest;
 use crate::run_folder::{RECORDED, RunFolder};
 
 /// A run with at least one reconstruction.
-pub(super) struct Run {
+pub(crate) struct Run {
     pub folder: RunFolder,
     /// Its name in `experiment.toml`, else that of its folder.
     pub name: String,
@@ -35,7 +35,7 @@ impl Run {
     ///
     /// # Errors
     /// When there is no reconstruction in it, or a file is damaged.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let trials = trials(&path.join("reconstructions"))?;
         if trials.is_empty() {
             let problem = "holds no reconstruction; is it a run's folder? (v1reel reconstruct makes them)";
@@ -64,11 +64,18 @@ impl Run {
     }
 
     /// The recording of a mouse, or why there is none.
-    pub(super) fn recording(&self, mouse: &MouseId) -> Result<&Mouse, &str> {
+    pub(crate) fn recording(&self, mouse: &MouseId) -> Result<&Mouse, &str> {
         match self.recordings.get(mouse) {
             Some(found) => found.as_ref().map_err(String::as_str),
             None => Err("this run has no such mouse"),
         }
+    }
+
+    /// Its name as a file can have it: that of its folder.
+    pub(crate) fn file_name(&self) -> String {
+        let path = self.folder.path();
+        let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        full.file_name().map_or("run".into(), |name| name.to_string_lossy().into_owned())
     }
 
     /// Hash of a mouse's recording: mice of one name in two runs may be different ones.
@@ -78,7 +85,7 @@ impl Run {
     }
 
     /// Looks up a setting, as `data.mice`.
-    pub(super) fn setting(&self, section: &str, key: &str) -> Option<&Value> {
+    pub(crate) fn setting(&self, section: &str, key: &str) -> Option<&Value> {
         self.table.get(section)?.get(key)
     }
 

@@ -2,26 +2,25 @@
 
 use std::path::Path;
 
-use ndarray::{Array3, s};
+use ndarray::{Array3, ArrayView2, ArrayView3};
 use serde::Serialize;
 
 use super::ReportOptions;
 use super::number::{short, shorten};
 use super::overview::ShownTrial;
 use super::packed::{self, PackedMovie};
-use super::run::{Run, names_in, results};
+use super::run::{Run, results};
 use super::scored::Scored;
 use super::traces::{Population, Trace, behavior};
-use crate::data::input::{Geometry, Padding};
 use crate::error::{Error, Result};
 use crate::metric::correlation::frame_correlations;
 use crate::metric::luminance::luminance_and_contrast;
 use crate::reconstruct::Reconstruction;
-use crate::reconstruct::result::MemberResult;
+use crate::reconstruct::raw::{RawMovie, read_raw_movies};
 
 /// A trial.
 #[derive(Debug, Serialize)]
-pub(super) struct TrialMovies {
+pub(crate) struct TrialMovies {
     /// Frames of the whole trial.
     frames: usize,
     frame_rate_hz: f64,
@@ -116,6 +115,26 @@ pub(super) fn read(runs: &[Run], shown: &ShownTrial, options: ReportOptions) -> 
     Ok((movies, any.then_some(MemberMovies { runs: members }), scores))
 }
 
+impl TrialMovies {
+    /// One result by itself, with the behavior beside it.
+    ///
+    /// # Errors
+    /// When it can't be compressed.
+    pub(crate) fn of_one(result: &Reconstruction, behavior: Vec<Trace>) -> Result<Self> {
+        let (_, height, width) = result.movie.dim();
+        Ok(Self {
+            frames: result.responses.ncols(),
+            frame_rate_hz: result.frame_rate_hz,
+            height,
+            width,
+            truth: packed::movie(result.ground_truth.view(), result.first_frame)?,
+            behavior,
+            behavior_note: None,
+            runs: vec![Some(RunMovies::new(result, None)?)],
+        })
+    }
+}
+
 /// Two results of one trial are of the same frames.
 fn fits(first: Option<&Reconstruction>, result: &Reconstruction, path: &Path) -> Result<()> {
     let size = |result: &Reconstruction| {
@@ -141,12 +160,7 @@ impl RunMovies {
         let truth = result.ground_truth.view();
         let correlations =
             |movie: &Array3<f32>| shorten(frame_correlations(truth, movie.view(), mask.view()));
-        let matching = |movie: &Array3<f32>| {
-            let (mean, contrast) = luminance_and_contrast(movie.view(), mask.view());
-            let (true_mean, true_contrast) = luminance_and_contrast(truth, mask.view());
-            let gain = true_contrast / contrast;
-            [gain, true_mean - gain * mean].map(short)
-        };
+        let matching = |movie: &Array3<f32>| matching(truth, movie.view(), mask.view());
         Ok(Self {
             reconstruction: packed::movie(result.movie.view(), result.first_frame)?,
             control: control
@@ -164,6 +178,18 @@ impl RunMovies {
     }
 }
 
+/// Factor and summand that give a movie the luminance and contrast of the truth.
+pub(crate) fn matching(
+    truth: ArrayView3<f32>,
+    movie: ArrayView3<f32>,
+    mask: ArrayView2<bool>,
+) -> [Option<f64>; 2] {
+    let (mean, contrast) = luminance_and_contrast(movie, mask);
+    let (true_mean, true_contrast) = luminance_and_contrast(truth, mask);
+    let gain = true_contrast / contrast;
+    [gain, true_mean - gain * mean].map(short)
+}
+
 /// Reads the behavior from the first recording that is still there.
 fn read_behavior(runs: &[Run], shown: &ShownTrial) -> (Vec<Trace>, Option<String>) {
     let mut note = None;
@@ -171,7 +197,7 @@ fn read_behavior(runs: &[Run], shown: &ShownTrial) -> (Vec<Trace>, Option<String
         let found = run.recording(&shown.mouse).map_err(str::to_string);
         match found.and_then(|mouse| mouse.read_trial(shown.trial).map_err(|e| e.to_string())) {
             Ok(trial) => {
-                let traces = behavior(&trial);
+                let traces = behavior(trial.behavior.view(), trial.pupil_center.view());
                 let none = || "neither running nor the pupil was recorded".to_string();
                 return (traces.clone(), traces.is_empty().then(none));
             }
@@ -183,25 +209,10 @@ fn read_behavior(runs: &[Run], shown: &ShownTrial) -> (Vec<Trace>, Option<String
 
 /// Reads the raw movies that the result was made of.
 fn member_movies(folder: &Path, result: &Reconstruction) -> Result<Vec<MemberMovie>> {
-    let (frames, height, width) = result.movie.dim();
-    let mut found: Vec<(usize, MemberMovie)> = Vec::new();
-    for file in names_in(folder)? {
-        let Some(name) = file.strip_suffix(".h5").filter(|name| name.starts_with("member")) else { continue };
-        let path = folder.join(&file);
-        let raw = MemberResult::read(&path)?.movie;
-        let (raw_frames, input_height, input_width) = raw.dim();
-        if raw_frames != result.first_frame + frames {
-            let problem = format!("{raw_frames} frames; the result has {}", result.first_frame + frames);
-            return Err(Error::invalid(&path, problem));
-        }
-        let geometry = Geometry::new([height, width], [input_height, input_width], Padding::Center)?;
-        let shown = geometry.crop(raw.view());
-        let movie = packed::movie(shown.slice(s![result.first_frame.., .., ..]), result.first_frame)?;
-        // All members made one movie together, or each its own.
-        let number = name.strip_prefix("member_").and_then(|number| number.parse::<usize>().ok());
-        let name = number.map_or("all members, not filtered".into(), |number| format!("member {number}"));
-        found.push((number.unwrap_or(0), MemberMovie { name, movie }));
-    }
-    found.sort_by_key(|(number, _)| *number);
-    Ok(found.into_iter().map(|(_, movie)| movie).collect())
+    let shown = |raw: RawMovie| {
+        let movie = packed::movie(raw.movie.view(), result.first_frame)?;
+        let name = raw.member.map_or("all members, not filtered".into(), |number| format!("member {number}"));
+        Ok(MemberMovie { name, movie })
+    };
+    read_raw_movies(folder, result)?.into_iter().map(shown).collect()
 }

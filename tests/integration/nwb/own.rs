@@ -73,6 +73,7 @@ fn reconstructions_stand_at_the_times_of_their_trials() {
         movie: movie.clone(),
         first_frame,
         settings: "preset = \"paper\"".into(),
+        condition: None,
     };
     let opened = Mouse::open(&mouse).unwrap();
     let options = ExportOptions::default();

@@ -38,7 +38,13 @@ fn pynwb_opens_what_is_written_and_nwbinspector_finds_nothing_critical() {
             std::fs::remove_file(mouse.join("meta/neurons/cell_motor_coordinates.npy")).unwrap();
         }
         let movie = Array3::from_elem((10, 6, 8), 127.5);
-        let made = ReconstructedMovie { trial: TrialId(1), movie, first_frame: 20, settings: String::new() };
+        let made = ReconstructedMovie {
+            trial: TrialId(1),
+            movie,
+            first_frame: 20,
+            settings: String::new(),
+            condition: None,
+        };
         let opened = Mouse::open(&mouse).unwrap();
         export(&opened, &[made], &file, &ExportOptions::default(), &Silent).unwrap();
         let said = run_script(&python, "inspect_file.py", &file);

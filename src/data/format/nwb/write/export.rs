@@ -52,7 +52,7 @@ pub fn export(
     observer: &dyn Observer,
 ) -> Result<Exported> {
     options.check()?;
-    if out.exists() {
+    if out.exists() && !options.replace {
         return Err(Error::usage(format!("{} is there already; move it away first", out.display())));
     }
     let layout = Layout::new(mouse, options.rate_hz)?;
@@ -184,11 +184,15 @@ fn write_reconstruction(
 ) -> Result<()> {
     let movie: &Array3<f32> = &made.movie;
     let (frames, height, width) = movie.dim();
+    let (suffix, from) = match &made.condition {
+        None => (String::new(), "the responses".to_string()),
+        Some(condition) => (format!("_{}", condition.replace('/', "_")), format!("a control ({condition})")),
+    };
     let about = About {
-        name: &format!("reconstruction_trial_{}", made.trial),
+        name: &format!("reconstruction_trial_{}{suffix}", made.trial),
         neurodata_type: "ImageSeries",
         description: &format!(
-            "The movie of trial {} as reconstructed from the responses, from its frame {} on; grey levels 0 to 255, \
+            "The movie of trial {} as reconstructed from {from}, from its frame {} on; grey levels 0 to 255, \
              mid-grey (127.5) outside the mask of scored pixels",
             made.trial, made.first_frame
         ),

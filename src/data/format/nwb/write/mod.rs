@@ -40,6 +40,8 @@ pub struct ExportOptions {
     pub indicator: String,
     /// Where in the brain was imaged.
     pub location: String,
+    /// A file that is there already gives way to the new one.
+    pub replace: bool,
 }
 
 impl Default for ExportOptions {
@@ -55,6 +57,7 @@ impl Default for ExportOptions {
             age: None,
             indicator: "unknown".into(),
             location: "unknown".into(),
+            replace: false,
         }
     }
 }
@@ -70,6 +73,8 @@ pub struct ReconstructedMovie {
     pub first_frame: usize,
     /// What it was made with.
     pub settings: String,
+    /// What it was reconstructed from when not from the recorded responses: a control, an ablation.
+    pub condition: Option<String>,
 }
 
 impl ExportOptions {
