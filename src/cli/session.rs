@@ -117,19 +117,10 @@ impl Session {
         let folder = experiment.run.clone();
         atomic::write_bytes(&folder.join("experiment.toml"), settings.as_bytes())?;
         manifest.write(&folder.join("manifest.json"))?;
-        let log = Arc::new(EventLog::open(&folder.join("log.jsonl"))?);
-        let observers: [Arc<dyn Observer>; 2] = [self.progress.clone(), log.clone()];
-        Ok(Run {
-            folder,
-            observer: Tee::new(observers),
-            stop: self.stop.clone(),
-            audience: Audience::default(),
-            log,
-        })
+        let log = folder.join("log.jsonl");
+        self.run(folder, &log, None)
     }
-}
 
-impl Session {
     /// Opens an experiment's run folder for one process of many that work in it: events go to `log` and `also`, and what
     /// describes the run as a whole is left to the command that started them.
     ///
@@ -141,16 +132,15 @@ impl Session {
         log: &Path,
         also: Arc<dyn Observer>,
     ) -> Result<Run> {
+        self.run(experiment.run.clone(), log, Some(also))
+    }
+
+    /// A run whose events go to `log`, to the terminal and to `also`.
+    fn run(&self, folder: PathBuf, log: &Path, also: Option<Arc<dyn Observer>>) -> Result<Run> {
         let log = Arc::new(EventLog::open(log)?);
-        let observers: [Arc<dyn Observer>; 3] = [self.progress.clone(), log.clone(), also];
-        let folder = experiment.run.clone();
-        Ok(Run {
-            folder,
-            observer: Tee::new(observers),
-            stop: self.stop.clone(),
-            audience: Audience::default(),
-            log,
-        })
+        let observers: [Arc<dyn Observer>; 2] = [self.progress.clone(), log.clone()];
+        let observer = Tee::new(observers.into_iter().chain(also));
+        Ok(Run { folder, observer, stop: self.stop.clone(), audience: Audience::default(), log })
     }
 }
 
