@@ -1,9 +1,10 @@
 //! The section `[cluster]`: what a run on many machines makes, and what it asks of a batch system. Changes no result.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An ablation that is made as part of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AblationPart {
     /// `v1reel ablate neurons`.
@@ -13,7 +14,7 @@ pub enum AblationPart {
 }
 
 /// What `v1reel plan`, `run` and `submit` make, and with what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterConfig {
     /// Controls to make beside the reconstructions, as `v1reel reconstruct --controls` names them.
@@ -21,26 +22,37 @@ pub struct ClusterConfig {
     /// Ablations to make.
     pub ablate: Vec<AblationPart>,
     /// CPU cores of a job; it starts as many threads.
+    #[schemars(extend("unit" = "cores"))]
     pub cores: usize,
     /// Memory of a job in GB; 0 takes what the cost model counts.
+    #[schemars(extend("unit" = "GB"))]
     pub memory_gb: f64,
     /// GPUs of a job; more than 0 asks for `--gres=gpu:N`.
+    #[schemars(extend("unit" = "GPUs"))]
     pub gpus: usize,
     /// How many times as fast as the machine of the cost model this one is, core by core.
+    #[schemars(extend("unit" = "factor"))]
     pub speed: f64,
     /// Reserved time over predicted time.
+    #[schemars(extend("unit" = "factor"))]
     pub time_factor: f64,
     /// No job reserves more hours; a training that needs more is requeued and goes on.
+    #[schemars(extend("unit" = "hours"))]
     pub max_hours: f64,
     /// Short tasks share a job of about so many predicted minutes; 0 gives every task its own.
+    #[schemars(extend("unit" = "minutes"))]
     pub job_minutes: f64,
     /// Jobs of one stage that run at once; 0 leaves it to Slurm.
+    #[schemars(extend("unit" = "jobs"))]
     pub at_once: usize,
     /// Most elements of a job array; Slurm's `MaxArraySize` less one.
+    #[schemars(extend("unit" = "elements"))]
     pub array_size: usize,
     /// How often a job may be put back into the queue because its time was over.
+    #[schemars(extend("unit" = "times"))]
     pub requeues: usize,
     /// How often the work of a process that died, of too little memory or by a signal, is tried again.
+    #[schemars(extend("unit" = "times"))]
     pub retries: usize,
     /// Slurm's `--partition`.
     #[serde(skip_serializing_if = "Option::is_none")]

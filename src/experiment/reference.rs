@@ -119,6 +119,11 @@ fn sources() -> Vec<Source> {
         source("decode", "The linear decoder: a control, and where a reconstruction may start.", &all.decode),
         source("ablation", "Which neurons and behavioral channels `v1reel ablate` ablates.", &all.ablation),
         source("probe", "What `v1reel probe` shows to the trained models.", &all.probe),
+        source(
+            "cluster",
+            "What `v1reel plan`, `run` and `submit` make, and what they ask of a batch system. Changes no result.",
+            &all.cluster,
+        ),
     ]
 }
 

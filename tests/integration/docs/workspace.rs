@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::page::{Block, Page};
 use super::root;
 
-/// Frames of 12 x 16 pixels: both sizes are also those of the arrays that docs/your_own_mouse.md makes.
+/// Frames of 12 x 16 pixels, as of the arrays that docs/your_own_mouse.md makes. Of its trials, 4 is reconstructed.
 const RECIPE: &str =
     "seed = \"tiny\"\nneurons = 8\ntrials = 15\nframes = 64\npadded_frames = 70\nheight = 12\nwidth = 16\n";
 
@@ -51,7 +51,7 @@ const SMALL: [&str; 29] = [
 ];
 
 /// Commands that take an experiment, and so take the settings above.
-const OF_EXPERIMENTS: &str = "train|validate|mask|predict|reconstruct|evaluate|ablate|probe";
+const OF_EXPERIMENTS: &str = "train|validate|mask|predict|reconstruct|evaluate|ablate|probe|plan|run|submit";
 
 pub struct Workspace {
     folder: TempDir,
