@@ -2,6 +2,7 @@
 # make test    all tests
 # make test-nwb  those of NWB files also against pynwb and nwbinspector (installs them for itself)
 # make test-export  those of exports also against tifffile, numpy, h5py, pyarrow and matplotlib (installs them for itself)
+# make test-slurm  job arrays on a Slurm of one node, which it installs and starts for itself (Debian, as root)
 # make check   formatting and lints
 # make bench   how fast it is; make bench-peer: against PyTorch (installs it for itself, several GB)
 # make fuzz    damaged files against all readers, ten minutes; ARGS="--seconds 60" for less
@@ -27,7 +28,7 @@ V1REEL_NWB_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/nwb/bin/python
 V1REEL_EXPORT_PYTHON ?= $(abspath $(CARGO_TARGET_DIR))/export/bin/python
 BENCHES := movie_gradient training_step prediction loader
 
-.PHONY: demo demo-train test test-nwb test-export check format lint build setup bench bench-peer fuzz
+.PHONY: demo demo-train test test-nwb test-export test-slurm check format lint build setup bench bench-peer fuzz
 .DEFAULT_GOAL := demo
 
 demo: build
@@ -46,6 +47,16 @@ test-nwb: setup $(V1REEL_NWB_PYTHON)
 test-export: setup $(V1REEL_EXPORT_PYTHON) $(V1REEL_NWB_PYTHON)
 	V1REEL_EXPORT_PYTHON=$(V1REEL_EXPORT_PYTHON) V1REEL_NWB_PYTHON=$(V1REEL_NWB_PYTHON) \
 		cargo test --release --locked --test integration export
+
+# One after the other: they start and kill machines of one node.
+test-slurm: setup
+	@for package in slurm-wlm munge; do \
+		dpkg-query --show --showformat='$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed || missing=1; \
+	done; \
+	[ -z "$${missing:-}" ] || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq install --yes --no-install-recommends slurm-wlm munge >/dev/null; } \
+		|| echo "make: Slurm can't be installed; its tests are skipped" >&2
+	V1REEL_TEST_SLURM=1 cargo test --release --locked --test integration cluster::slurm -- --nocapture --test-threads 1
 
 # Trains the demo's ensemble anew, 20 minutes on two cores; ARGS="--ship models/demo" to ship it.
 demo-train: build

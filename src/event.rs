@@ -1,7 +1,11 @@
 //! What a running stage tells its observer. The library never prints; whoever draws bars or writes
 //! `log.jsonl` listens here.
 
+mod glimpse;
+
 use std::sync::Arc;
+
+pub use glimpse::{Finish, Glimpse, Scene};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -46,6 +50,15 @@ pub enum Event {
 pub trait Observer: Send + Sync {
     /// Takes note of one event.
     fn emit(&self, event: Event);
+
+    /// Says whether somebody wants to see the movie in work now. Asked after every iteration: the answer must cost
+    /// nothing, and mostly is no.
+    fn watches(&self) -> bool {
+        false
+    }
+
+    /// Shows the movie in work; only after [`Observer::watches`] said yes, and once more when the movie is done.
+    fn watch(&self, _: Glimpse) {}
 }
 
 /// Ignores everything; for tests and library users who don't care.
@@ -59,5 +72,13 @@ impl Observer for Silent {
 impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn emit(&self, event: Event) {
         (**self).emit(event);
+    }
+
+    fn watches(&self) -> bool {
+        (**self).watches()
+    }
+
+    fn watch(&self, glimpse: Glimpse) {
+        (**self).watch(glimpse);
     }
 }

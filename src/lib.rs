@@ -20,6 +20,7 @@
 
 pub mod ablate;
 pub mod atomic;
+pub mod cluster;
 pub mod csv_file;
 pub mod data;
 pub mod decode;
@@ -32,6 +33,7 @@ pub mod experiment;
 pub mod export;
 pub mod hdf5_file;
 pub mod kernel;
+pub mod live;
 pub mod manifest;
 pub mod metric;
 pub mod model;

@@ -6,9 +6,11 @@ mod integration {
     mod arrays;
     mod behavior_alterations;
     mod cli;
+    mod cluster;
     mod controls;
     mod data_verify;
     mod devices;
+    mod docs;
     mod encoder_parity;
     mod experiment_file;
     mod export;
@@ -20,6 +22,7 @@ mod integration {
     mod hostile_files;
     mod kernels;
     mod layering;
+    mod live;
     mod mask_parity;
     mod metrics_parity;
     mod nwb;

@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Channel;
 
 /// How many neurons are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum Keep {
     /// Percent of the recorded neurons, above 0 and at most 100.
@@ -72,7 +73,9 @@ impl From<Keep> for String {
 }
 
 /// Which neurons are kept first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum Order {
@@ -93,7 +96,9 @@ pub enum Order {
 }
 
 /// What becomes of the neurons that are not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum Method {
@@ -104,7 +109,9 @@ pub enum Method {
 }
 
 /// What is done to them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum Alteration {
@@ -126,7 +133,7 @@ impl Alteration {
 }
 
 /// The section `[ablation]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AblationConfig {
     /// How many neurons are kept: shares such as "25%" or numbers such as "500".
@@ -136,14 +143,17 @@ pub struct AblationConfig {
     /// What becomes of the others.
     pub methods: Vec<Method>,
     /// Subsets drawn for every trial where they are drawn at random, and draws of random alterations.
+    #[schemars(extend("unit" = "draws"))]
     pub draws: usize,
     /// Behavioral channels to alter.
     pub channels: Vec<Channel>,
     /// What is done to them.
     pub alterations: Vec<Alteration>,
     /// Held-out trials of each mouse that the effect of behavior on prediction is measured on, at most.
+    #[schemars(extend("unit" = "trials"))]
     pub prediction_trials: usize,
     /// Resamples behind every interval, and random sign flips behind every p of that kind.
+    #[schemars(extend("unit" = "resamples"))]
     pub resamples: usize,
 }
 

@@ -9,10 +9,13 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
 use super::ablate_args::AblateArgs;
+use super::cluster_args::{CancelArgs, PlanArgs, RunArgs, StatusArgs, SubmitArgs, TaskArgs};
 use super::data_args::DataArgs;
 use super::decode_args::DecodeArgs;
 use super::export_args::ExportArgs;
+use super::live_args::WatchArgs;
 use super::probe_args::ProbeArgs;
+use super::reference_args::ExplainArgs;
 use crate::device::DeviceChoice;
 use crate::reconstruct::Condition;
 
@@ -66,6 +69,10 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Show what is in a recording: neurons, trials, tiers, frames, behavior
     Inspect(InspectArgs),
+    /// Explain the keys of an experiment file: what each means, its unit, what it may be, its value in every preset
+    Explain(ExplainArgs),
+    /// Show every setting of an experiment, and whether it is the file's, a flag's, a preset's or the default
+    Show(ExperimentArgs),
     /// Look after recordings: find what is broken in them, store them in one file, exchange them as NWB
     Data(DataArgs),
     /// Fit the ensemble of encoding models: movie and behavior in, responses out
@@ -101,6 +108,18 @@ pub enum Command {
     /// Hold two runs against each other: the same trials and neurons, paired, with statistics within each mouse and
     /// over mice
     Compare(CompareArgs),
+    /// List the tasks of an experiment: what is done, what the rest takes in hours, cores and memory
+    Plan(PlanArgs),
+    /// Do all tasks of an experiment that are not done yet on this machine, with several processes
+    Run(RunArgs),
+    /// Hand all tasks of an experiment that are not done yet to Slurm, as job arrays
+    Submit(SubmitArgs),
+    /// Show how far a run is that was started by `run` or `submit`, what failed and why
+    Status(StatusArgs),
+    /// End what works on a run, in Slurm and on this machine; what is done stays
+    Cancel(CancelArgs),
+    /// Do single tasks of an experiment, by name: what jobs and worker processes run
+    Task(TaskArgs),
     /// Go the whole way once, small: simulate, train, reconstruct, score against controls, show pictures
     Demo(DemoArgs),
 }
@@ -268,6 +287,9 @@ pub struct ReconstructArgs {
     /// see by the other half how much is fitted to noise
     #[arg(long, value_name = "LIST")]
     pub controls: Option<ControlList>,
+    /// Who watches.
+    #[command(flatten)]
+    pub watch: WatchArgs,
 }
 
 /// Controls to make, each once.

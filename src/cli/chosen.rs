@@ -9,7 +9,18 @@ use crate::error::Result;
 use crate::reconstruct::{Condition, Guess, Population, TrialPlan, condition};
 use crate::stop::Stop;
 
+/// Names everything that a reconstruction depends on; see [`Chosen::settings`].
+pub fn settings(facts: &Value, condition: Condition, done: Option<Value>) -> String {
+    let mut settings = facts.clone();
+    settings["condition"] = condition.name().into();
+    if let Some(done) = done {
+        settings["ablation"] = done;
+    }
+    settings.to_string()
+}
+
 /// One chosen trial.
+#[derive(Clone, Copy)]
 pub struct Chosen<'a> {
     /// The experiment.
     pub workspace: &'a Workspace,
@@ -38,12 +49,7 @@ impl<'a> Chosen<'a> {
     /// Names everything that a reconstruction depends on: equal text, equal result. What is done to the recording
     /// before, if anything, is `done`: an ablation, or an average.
     pub fn settings(&self, condition: Condition, done: Option<Value>) -> String {
-        let mut settings = self.facts.clone();
-        settings["condition"] = condition.name().into();
-        if let Some(done) = done {
-            settings["ablation"] = done;
-        }
-        settings.to_string()
+        settings(self.facts, condition, done)
     }
 
     /// Plans the reconstruction from what was recorded.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::event::{Event, Observer};
+use crate::event::{Event, Glimpse, Observer};
 
 /// An observer that appends to a file. Appends, unlike everything else a run writes: a run that was killed
 /// and goes on has one log.
@@ -94,12 +94,27 @@ impl Tee {
     pub fn new(observers: impl IntoIterator<Item = Arc<dyn Observer>>) -> Self {
         Self(observers.into_iter().collect())
     }
+
+    /// Tells one more observer from now on.
+    pub fn join(&mut self, observer: Arc<dyn Observer>) {
+        self.0.push(observer);
+    }
 }
 
 impl Observer for Tee {
     fn emit(&self, event: Event) {
         for observer in &self.0 {
             observer.emit(event.clone());
+        }
+    }
+
+    fn watches(&self) -> bool {
+        self.0.iter().any(|observer| observer.watches())
+    }
+
+    fn watch(&self, glimpse: Glimpse) {
+        for observer in &self.0 {
+            observer.watch(glimpse.clone());
         }
     }
 }

@@ -42,18 +42,45 @@ impl<'a> LinearDecoders<'a> {
         let path = workspace.folder.decoded(&split.mouse.id, trial);
         let training = workspace.training_for(index, trial)?;
         let settings = settings(&workspace.experiment.decode, &split.fingerprint, &training);
-        if path.exists() {
-            let found = Decoded::read(&path)?;
-            let [height, width] = split.mouse.frame_size;
-            let shape = (split.mouse.trial(trial)?.frames, height, width);
-            if found.settings == settings && found.movie.dim() == shape {
-                return Ok(found);
-            }
+        if let Some(found) = self.decoded(index, trial, &settings)? {
+            return Ok(found);
         }
         let recorded = split.mouse.read_trial(trial)?;
         let decoded = Decoded::new(self.decoder((index, training))?, recorded.responses.view(), &settings);
         decoded.write(&path)?;
         Ok(decoded)
+    }
+
+    /// What was decoded of a trial before, with these settings.
+    fn decoded(&self, index: usize, trial: TrialId, settings: &str) -> Result<Option<Decoded>> {
+        let mouse = &self.workspace.mice[index].mouse;
+        let path = self.workspace.folder.decoded(&mouse.id, trial);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let found = Decoded::read(&path)?;
+        let [height, width] = mouse.frame_size;
+        let shape = (mouse.trial(trial)?.frames, height, width);
+        Ok((found.settings == settings && found.movie.dim() == shape).then_some(found))
+    }
+
+    /// What was decoded before from the responses that a trial was recorded with, when these are they: the same movie
+    /// as a decoder that is trained for it makes of them.
+    fn decoded_from(
+        &self,
+        index: usize,
+        trial: TrialId,
+        responses: ArrayView2<f32>,
+    ) -> Result<Option<Array3<f32>>> {
+        let split = &self.workspace.mice[index];
+        if !self.workspace.folder.decoded(&split.mouse.id, trial).exists() {
+            return Ok(None);
+        }
+        let training = self.workspace.training_for(index, trial)?;
+        let settings = settings(&self.workspace.experiment.decode, &split.fingerprint, &training);
+        let found = self.decoded(index, trial, &settings)?;
+        let same = found.is_some() && split.mouse.read_trial(trial)?.responses == responses;
+        Ok(found.filter(|_| same).map(|found| found.movie))
     }
 
     /// The decoder for a trial, trained without its movie and those like it; or for a movie that is none of the
@@ -143,6 +170,11 @@ impl fmt::Debug for LinearGuess<'_> {
 impl Guess for LinearGuess<'_> {
     fn guess(&self, responses: ArrayView2<f32>, population: &Population) -> Result<Array3<f32>> {
         let mut decoders = self.decoders.borrow_mut();
+        if let (Some(trial), None) = (self.trial, population.mask())
+            && let Some(movie) = decoders.decoded_from(self.index, trial, responses)?
+        {
+            return Ok(movie);
+        }
         let decoder = decoders.decoder_of(self.index, self.trial)?;
         match population.mask() {
             Some(kept) => Ok(decoder.of_neurons(kept)?.decode(responses)),

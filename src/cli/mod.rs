@@ -3,7 +3,9 @@
 pub mod ablate_args;
 pub mod args;
 pub mod arrays_args;
+pub mod audience;
 pub mod chosen;
+pub mod cluster_args;
 pub mod commands;
 pub mod data_args;
 pub mod decode_args;
@@ -11,12 +13,15 @@ pub mod event_log;
 pub mod export_args;
 mod leaks;
 mod linear;
+pub mod live_args;
 mod machine;
 pub mod numbers;
 pub mod nwb_args;
 pub mod output;
+pub mod preview;
 pub mod probe_args;
 pub mod progress;
+pub mod reference_args;
 pub mod session;
 pub mod shipped;
 mod signals;
@@ -61,6 +66,8 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Simulate(args) => commands::simulate::run(&args, &session),
         Command::Inspect(args) => commands::inspect::run(&args, &session),
+        Command::Explain(args) => commands::reference::run(&args),
+        Command::Show(args) => commands::show::run(&args),
         Command::Data(data) => match data.command {
             DataCommand::Verify(args) => commands::verify::run(&args, &session),
             DataCommand::Convert(args) => commands::convert::run(&args, &session),
@@ -82,6 +89,12 @@ fn run(cli: Cli) -> Result<()> {
         Command::Report(args) => commands::report::run(&args, &session),
         Command::Export(args) => commands::export::run(&args, &session),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Plan(args) => commands::cluster::plan::run(&args, &session),
+        Command::Run(args) => commands::cluster::run::run(&args, &session),
+        Command::Submit(args) => commands::cluster::submit::run(&args, &session),
+        Command::Status(args) => commands::cluster::status::run(&args, &session),
+        Command::Cancel(args) => commands::cluster::cancel::run(&args, &session),
+        Command::Task(args) => commands::cluster::task::run(&args, &session),
         Command::Demo(args) => commands::demo::run(&args, &session),
     }
 }

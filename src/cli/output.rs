@@ -31,6 +31,12 @@ pub fn error_line(error: &Error) {
     let _ = write_line(&mut io::stderr().lock(), format_args!("{start}{}", text.join("; ")));
 }
 
+/// Writes a line to standard error that is neither result nor event: it stands in no log.
+pub fn aside(text: impl Display) {
+    // Nobody may be reading.
+    let _ = write_line(&mut io::stderr().lock(), text);
+}
+
 fn write_line(to: &mut impl Write, text: impl Display) -> io::Result<()> {
     writeln!(to, "{text}").and_then(|()| to.flush())
 }

@@ -45,6 +45,14 @@ impl Progress {
         });
         Self { screen }
     }
+
+    /// The bars, for what is to be drawn above them; none where nothing is drawn.
+    pub fn bars(&self) -> Option<MultiProgress> {
+        match &lock(&self.screen).style {
+            Style::Bars(bars) => Some(bars.clone()),
+            Style::Quiet | Style::Lines => None,
+        }
+    }
 }
 
 impl Observer for Progress {

@@ -1,12 +1,14 @@
 //! What every command shares: device, threads, observer, and the folder of a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
 use bytesize::ByteSize;
+use indicatif::MultiProgress;
 
 use super::args::{ExperimentArgs, GlobalArgs};
+use super::audience::Audience;
 use super::event_log::{EventLog, Tee};
 use super::progress::Progress;
 use super::signals;
@@ -34,6 +36,8 @@ pub struct Run {
     pub observer: Tee,
     /// Ends the work between two steps.
     pub stop: Stop,
+    /// Who watches the movies form.
+    pub audience: Audience,
     log: Arc<EventLog>,
 }
 
@@ -60,6 +64,11 @@ impl Session {
     /// Shows events, for commands without a run's folder.
     pub fn observer(&self) -> &dyn Observer {
         &*self.progress
+    }
+
+    /// The bars on the terminal, if there are any.
+    pub fn bars(&self) -> Option<MultiProgress> {
+        self.progress.bars()
     }
 
     /// Reads the experiment that a command was given, with `--set` and `--device` laid over it.
@@ -110,7 +119,38 @@ impl Session {
         manifest.write(&folder.join("manifest.json"))?;
         let log = Arc::new(EventLog::open(&folder.join("log.jsonl"))?);
         let observers: [Arc<dyn Observer>; 2] = [self.progress.clone(), log.clone()];
-        Ok(Run { folder, observer: Tee::new(observers), stop: self.stop.clone(), log })
+        Ok(Run {
+            folder,
+            observer: Tee::new(observers),
+            stop: self.stop.clone(),
+            audience: Audience::default(),
+            log,
+        })
+    }
+}
+
+impl Session {
+    /// Opens an experiment's run folder for one process of many that work in it: events go to `log` and `also`, and what
+    /// describes the run as a whole is left to the command that started them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the log can't be written.
+    pub fn open_shared_run(
+        &self,
+        experiment: &Experiment,
+        log: &Path,
+        also: Arc<dyn Observer>,
+    ) -> Result<Run> {
+        let log = Arc::new(EventLog::open(log)?);
+        let observers: [Arc<dyn Observer>; 3] = [self.progress.clone(), log.clone(), also];
+        let folder = experiment.run.clone();
+        Ok(Run {
+            folder,
+            observer: Tee::new(observers),
+            stop: self.stop.clone(),
+            audience: Audience::default(),
+            log,
+        })
     }
 }
 
@@ -121,6 +161,14 @@ impl Run {
     /// See [`signals::heed`].
     pub fn heed_signals(&self) -> Result<()> {
         signals::heed(&self.stop, self.observer.clone())
+    }
+
+    /// Returns what came out, or what kept the log from being written when nothing worse happened.
+    ///
+    /// # Errors
+    /// The one of `done`, else as [`Run::close`].
+    pub fn observer_closed(&self, done: Result<()>) -> Result<()> {
+        done.and_then(|()| self.log.finish())
     }
 
     /// Ends the run's part in this command.

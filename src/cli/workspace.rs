@@ -225,6 +225,24 @@ impl Workspace {
         }))
     }
 
+    /// Runs `work` with one chosen trial; `facts` are [`Workspace::facts`] of its members, which may be kept.
+    ///
+    /// # Errors
+    /// Whatever reading and `work` return.
+    pub fn with_chosen<'a>(
+        &'a self,
+        (index, id): (usize, TrialId),
+        (members, facts): (&[usize], &Value),
+        decoders: &'a RefCell<LinearDecoders<'a>>,
+        stop: &Stop,
+        work: impl FnOnce(Chosen<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mask = self.mask(index)?;
+        let trial = self.mice[index].mouse.read_trial(id)?;
+        let guess = &LinearGuess { decoders, index, trial: Some(id) };
+        work(Chosen { workspace: self, index, members, trial: &trial, mask: &mask, facts, guess, stop })
+    }
+
     /// Runs `work` with every chosen trial.
     ///
     /// # Errors

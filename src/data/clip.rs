@@ -2,18 +2,21 @@
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::trial::TrialId;
 use crate::error::{Error, Result};
 
 /// The encoder's view in time: `size` frames, every `step`-th one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClipConfig {
     /// Frames the encoder sees at once. Clip length of DwiseNeuro (Sensorium 2023 winner).
+    #[schemars(extend("unit" = "frames"))]
     pub size: usize,
     /// Distance between them in the recording.
+    #[schemars(extend("unit" = "frames"))]
     pub step: usize,
 }
 

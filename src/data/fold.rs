@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use ndarray::ArrayView3;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::mouse::Mouse;
@@ -57,11 +58,11 @@ pub fn fold_of(hash: u64, folds: usize) -> usize {
 }
 
 /// What is kept in one fold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FoldBy {
-    /// Movies that are equal, nearly equal or share a stretch, also of different mice: see [`MovieGroups`]. Where no
-    /// movies are alike but equal ones, these are the published folds.
+    /// Movies that are equal, nearly equal or share a stretch, also of different mice. Where no movies are alike but
+    /// equal ones, these are the published folds.
     #[default]
     Groups,
     /// Movies of one hash, as published: movies that are alike may be in different folds.
@@ -69,7 +70,7 @@ pub enum FoldBy {
 }
 
 /// Which fold each member of an ensemble leaves out of its training.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FoldPolicy {
     /// All members leave out the held-out fold, as published: together they reconstruct movies that none of

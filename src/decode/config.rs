@@ -2,21 +2,26 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How movies are decoded linearly.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DecodeConfig {
     /// Frames from the one that is decoded to the first of each window of responses.
+    #[schemars(extend("unit" = "frames"))]
     pub lags: Vec<usize>,
     /// Frames that a window averages.
+    #[schemars(extend("unit" = "frames"))]
     pub smooth_frames: usize,
     /// Penalties that are tried, in shares of the mean squared feature; the one that predicts folds best from the
     /// others is taken.
+    #[schemars(extend("unit" = "mean squared features"))]
     pub strengths: Vec<f64>,
     /// With more neurons times windows than this, the windows are joined to one: memory grows with the square of
     /// their number (10,000 take 5 GB), time with its cube.
+    #[schemars(extend("unit" = "features"))]
     pub most_features: usize,
 }
 

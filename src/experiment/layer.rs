@@ -119,7 +119,7 @@ impl Layer {
 }
 
 /// Layers in order, the later over the earlier, presets laid in where they are named.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Stack {
     layers: Vec<Layer>,
 }
@@ -165,11 +165,16 @@ impl Stack {
         merged
     }
 
+    /// Names the place that set `key`; none when it is a default.
+    pub(super) fn setter(&self, key: &str) -> Option<&str> {
+        let set = self.layers.iter().rev().find(|layer| layer.get(key).is_some());
+        set.map(|layer| layer.origin.as_str())
+    }
+
     /// Names the place that `key` was last set at; when it was set nowhere, the file, where it can be set.
     pub(super) fn origin(&self, key: &str) -> Option<&str> {
-        let set = self.layers.iter().rev().find(|layer| layer.get(key).is_some());
         let file = || self.layers.iter().rev().find(|layer| !layer.from_flag);
-        set.or_else(file).map(|layer| layer.origin.as_str())
+        self.setter(key).or_else(|| file().map(|layer| layer.origin.as_str()))
     }
 }
 

@@ -6,13 +6,17 @@
 //!
 //! Paths in a file are relative to that file, paths on the command line to the current folder.
 
+mod cluster;
 mod layer;
+pub mod origin;
 mod raw;
+pub mod reference;
 mod schema;
 mod validate;
 
 use std::path::{Path, PathBuf};
 
+pub use cluster::{AblationPart, ClusterConfig};
 pub use layer::{Layer, PRESETS};
 pub use raw::{EnsembleConfig, InputConfig, RawData, RawExperiment};
 
@@ -94,6 +98,8 @@ pub struct Experiment {
     pub ablation: AblationConfig,
     /// What the ensemble is asked in silico.
     pub probe: ProbeConfig,
+    /// What a run on many machines makes, and with what.
+    pub cluster: ClusterConfig,
 }
 
 impl Experiment {
@@ -103,12 +109,7 @@ impl Experiment {
     /// [`Error::Io`] when the file can't be read; [`Error::Usage`] when a key is unknown, a value of the
     /// wrong type or out of range, naming the file and line or the flag.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        let mut layers = vec![Layer::file(path)?];
-        for assignment in overrides {
-            layers.push(Layer::flag("--set", assignment)?);
-        }
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
-        Self::resolve(layers, stem)
+        Self::resolve(layers(path, overrides)?, stem(path))
     }
 
     /// Lays `layers` over each other, the later over the earlier, and checks the sum. `name` is the name of
@@ -151,6 +152,17 @@ impl Experiment {
     }
 }
 
+/// Reads an experiment file and the command line's assignments, the later over the earlier.
+fn layers(path: &Path, overrides: &[String]) -> Result<Vec<Layer>> {
+    let flags = overrides.iter().map(|assignment| Layer::flag("--set", assignment));
+    std::iter::once(Layer::file(path)).chain(flags).collect()
+}
+
+/// The name of an experiment that gives itself none.
+fn stem(path: &Path) -> &str {
+    path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment")
+}
+
 impl From<&Experiment> for RawExperiment {
     fn from(experiment: &Experiment) -> Self {
         let data = &experiment.data;
@@ -189,6 +201,7 @@ impl From<&Experiment> for RawExperiment {
             decode: experiment.decode.clone(),
             ablation: experiment.ablation.clone(),
             probe: experiment.probe.clone(),
+            cluster: experiment.cluster.clone(),
         }
     }
 }

@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::cluster::ClusterConfig;
 use crate::ablate::AblationConfig;
 use crate::data::{Channel, ClipConfig, FoldBy, FoldPolicy};
 use crate::decode::DecodeConfig;
@@ -55,27 +57,34 @@ pub struct RawExperiment {
     pub ablation: AblationConfig,
     /// What the ensemble is asked in silico.
     pub probe: ProbeConfig,
+    /// What a run on many machines makes, and with what.
+    pub cluster: ClusterConfig,
 }
 
 /// The section `[data]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawData {
-    /// Folders of the mice.
+    /// The mice: folders, or single HDF5 files. Mandatory.
     pub mice: Vec<PathBuf>,
     /// Number of folds that the movies are split into.
+    #[schemars(extend("unit" = "folds"))]
     pub folds: usize,
-    /// What a fold keeps together: `groups`, movies that are alike; `published`, only those of one hash.
+    /// What a fold keeps together.
     pub fold_by: FoldBy,
     /// The fold that no member is trained on.
+    #[schemars(extend("unit" = "fold, from 0"))]
     pub held_out_fold: usize,
     /// Frame rate of all recorded arrays.
+    #[schemars(extend("unit" = "Hz"))]
     pub frame_rate_hz: f64,
-    /// Trials to reconstruct, by number.
+    /// Trials to reconstruct, by number, whatever fold they are in.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "numbers of trials"))]
     pub trials: Option<Vec<u32>>,
-    /// Or: how many trials of the held-out fold to reconstruct, by ascending number.
+    /// Or: how many trials of the held-out fold to reconstruct, by ascending number; all when neither is given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "trials"))]
     pub trial_count: Option<usize>,
     /// Tiers that may be trained on; all when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,12 +110,14 @@ impl Default for RawData {
 }
 
 /// The section `[input]`: what movies are padded to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct InputConfig {
     /// Rows of the encoder's input.
+    #[schemars(extend("unit" = "pixels"))]
     pub height: usize,
     /// Columns of the encoder's input.
+    #[schemars(extend("unit" = "pixels"))]
     pub width: usize,
 }
 
@@ -117,12 +128,13 @@ impl Default for InputConfig {
 }
 
 /// The section `[ensemble]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnsembleConfig {
     /// Models trained from different seeds.
+    #[schemars(extend("unit" = "models"))]
     pub members: usize,
-    /// The fold that each leaves out: `paper`, all the held-out one; `cross`, each its own.
+    /// The fold that each of them leaves out.
     pub folds: FoldPolicy,
 }
 
@@ -172,6 +184,7 @@ impl RawExperiment {
                 square_px: Some(2),
                 ..ProbeConfig::default()
             },
+            cluster: ClusterConfig::example(),
         }
     }
 }

@@ -98,12 +98,13 @@ fn check_table(found: &DeTable<'_>, expected: &Table, section: &str) -> Result<(
     Ok(())
 }
 
-fn join(section: &str, key: &str) -> String {
+/// Names a key of a section as `--set` does.
+pub(super) fn join(section: &str, key: &str) -> String {
     if section.is_empty() { key.to_string() } else { format!("{section}.{key}") }
 }
 
 /// Finds the known key that looks most like `section.key`, in its own section rather than in another.
-fn nearest_key(section: &str, key: &str, is_table: bool) -> String {
+pub(super) fn nearest_key(section: &str, key: &str, is_table: bool) -> String {
     let mut candidates = Vec::new();
     for (name, value) in all_keys() {
         match value {
@@ -161,7 +162,8 @@ fn describe(found: &DeValue<'_>) -> String {
     }
 }
 
-fn expectation(example: &Value) -> &'static str {
+/// Says what type of value a key takes, of which there is an example.
+pub(super) fn expectation(example: &Value) -> &'static str {
     match example {
         Value::String(_) => "text in quotes",
         Value::Integer(_) => "a whole number",

@@ -1,5 +1,6 @@
 //! Checks that settings make sense, by themselves and together, before hours are spent on them.
 
+mod cluster;
 mod probe;
 
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ type Checked<T = ()> = Result<T, Problem>;
 
 /// Most of anything that is counted: more than anybody waits for, and few enough that lists of them fit into
 /// memory and no product of two overflows.
-const MOST: usize = 100_000_000;
+pub(super) const MOST: usize = 100_000_000;
 /// Most members; the paper has seven.
 const MOST_MEMBERS: usize = 1000;
 /// Longest side of the encoder's input, in pixels; the paper's is 64.
@@ -88,6 +89,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
     check_decode(&raw.decode)?;
     check_ablation(&raw.ablation)?;
     probe::check_probe(&raw.probe)?;
+    cluster::check_cluster(&raw.cluster)?;
     Ok(Experiment {
         seed: raw.seed.unwrap_or_else(|| name.clone()),
         name,
@@ -105,6 +107,7 @@ pub(super) fn validate(raw: RawExperiment, name: &str) -> Checked<Experiment> {
         decode: raw.decode,
         ablation: raw.ablation,
         probe: raw.probe,
+        cluster: raw.cluster,
     })
 }
 
@@ -212,7 +215,10 @@ fn check_model(model: &ModelConfig) -> Checked {
 
 fn check_train(train: &TrainConfig) -> Checked {
     at_least("train.batch_size", train.batch_size, 1)?;
-    at_least("train.epoch_samples", train.epoch_samples, train.batch_size)?;
+    check(train.epoch_samples >= train.batch_size, "train.epoch_samples", || {
+        format!("is {}, expected at least train.batch_size = {}", train.epoch_samples, train.batch_size)
+    })?;
+    at_most("train.epoch_samples", train.epoch_samples, MOST)?;
     at_least("train.validate_every", train.validate_every, 1)?;
     at_most("train.warmup_epochs", train.warmup_epochs, MOST)?;
     at_most("train.cosine_epochs", train.cosine_epochs, MOST)?;

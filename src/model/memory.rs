@@ -38,6 +38,11 @@ impl TrainingMemory {
     }
 }
 
+/// Counts the bytes of an encoder's weights, f32, with the readouts of all mice.
+pub fn weight_bytes(config: &ModelConfig) -> u64 {
+    4 * count_numbers(config) as u64
+}
+
 /// Counts the numbers that are kept for the backward pass, and the most that come and go beside them: of the
 /// widest layer, the gradient of what came out of it and of what went in.
 fn activations(config: &ModelConfig, mut grid: Grid) -> (usize, usize) {

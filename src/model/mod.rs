@@ -27,6 +27,7 @@ pub mod readout;
 pub mod squeeze_excite;
 pub mod tensors;
 mod validate;
+pub mod work;
 
 pub use config::{ModelConfig, ReadoutKind};
 pub use dwiseneuro::DwiseNeuro;

@@ -13,6 +13,7 @@ pub mod result;
 pub mod snapshot;
 pub mod trial;
 pub mod update;
+mod watching;
 pub mod window;
 
 pub use condition::Condition;

@@ -192,6 +192,14 @@ impl Reconstruction {
     }
 }
 
+/// Reads what a result was made with, and nothing else of it.
+///
+/// # Errors
+/// [`Error::Invalid`] when the file is damaged or something else.
+pub fn read_settings(path: &Path) -> Result<String> {
+    read_file(path, |file| file.text("settings"))
+}
+
 fn write_file(path: &Path, fill: impl FnOnce(&File) -> hdf5::Result<()>) -> Result<()> {
     atomic::write_file(path, |temporary| {
         let write = || -> hdf5::Result<()> {

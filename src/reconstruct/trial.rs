@@ -13,6 +13,7 @@ use super::population::Population;
 use super::postprocess;
 use super::result::{MemberResult, Reconstruction};
 use super::snapshot::Recorder;
+use super::watching::Watching;
 use crate::data::input::Geometry;
 use crate::data::{ClipConfig, MouseId, Trial};
 use crate::ensemble::Ensemble;
@@ -104,25 +105,61 @@ impl TrialPlan<'_> {
         }
         let problem = self.problem(ensemble)?;
         let names = movie_names(self.config.combine, self.members);
-        let passes: Vec<(String, Vec<&Encoder>)> = match self.config.combine {
-            Combine::Movies => {
-                let members = self.members.iter().map(|&index| vec![&ensemble.members[index]]);
-                names.into_iter().zip(members).collect()
-            }
-            Combine::Gradients | Combine::Turns => {
-                let members: Vec<&Encoder> = self.members.iter().map(|&m| &ensemble.members[m]).collect();
-                names.into_iter().map(|name| (name, members.clone())).collect()
-            }
-        };
-        let mut results = Vec::new();
-        for (name, members) in passes {
-            let path = folder.join(file_name(&name));
-            let task = format!("{} {} trial {} {name}", self.label, self.mouse, self.trial.id);
-            results.push(self.member(&path, members, problem.clone(), &task, observer)?);
-        }
+        let each = names.iter().enumerate();
+        let movies = each.map(|(place, name)| self.movie(ensemble, folder, place, name, &problem, observer));
+        let results = movies.collect::<Result<Vec<_>>>()?;
         let result = self.combine(ensemble, &results, &problem.responses)?;
         result.write(&path)?;
         Ok(result)
+    }
+
+    /// Makes the movie of one member into `folder`, where movies are averaged, for [`TrialPlan::reconstruct`] to find;
+    /// does nothing when it is there already, or what is made of it is.
+    ///
+    /// # Errors
+    /// As [`TrialPlan::reconstruct`]; when `member` is none of those that reconstruct the trial, or movies are not what
+    /// is averaged.
+    pub fn reconstruct_member(
+        &self,
+        ensemble: &Ensemble,
+        folder: &Path,
+        member: usize,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        let path = folder.join("ensemble.h5");
+        if path.exists() {
+            return self.same_settings(&path, &Reconstruction::read(&path)?.settings);
+        }
+        let place = self.members.iter().position(|&other| other == member);
+        let names = movie_names(self.config.combine, self.members);
+        let (Combine::Movies, Some(place)) = (self.config.combine, place) else {
+            return Err(Error::usage(format!(
+                "mouse {}, trial {}: member {member} makes no movie of its own there",
+                self.mouse, self.trial.id
+            )));
+        };
+        let problem = self.problem(ensemble)?;
+        self.movie(ensemble, folder, place, &names[place], &problem, observer).map(|_| ())
+    }
+
+    /// Makes one of the movies that are averaged, by its place among them.
+    fn movie(
+        &self,
+        ensemble: &Ensemble,
+        folder: &Path,
+        place: usize,
+        name: &str,
+        problem: &Problem,
+        observer: &dyn Observer,
+    ) -> Result<MemberResult> {
+        let members: &[usize] = match self.config.combine {
+            Combine::Movies => &self.members[place..=place],
+            Combine::Gradients | Combine::Turns => self.members,
+        };
+        let members: Vec<&Encoder> = members.iter().map(|&member| &ensemble.members[member]).collect();
+        let movies = movie_names(self.config.combine, self.members).len();
+        let task = format!("{} {} trial {} {name}", self.label, self.mouse, self.trial.id);
+        self.member(&folder.join(file_name(name)), members, problem.clone(), &task, (place, movies), observer)
     }
 
     fn same_settings(&self, path: &Path, found: &str) -> Result<()> {
@@ -131,6 +168,11 @@ impl TrialPlan<'_> {
         }
         let problem = "was made with other settings; choose another run folder (run = ...) or delete it";
         Err(Error::invalid(path, problem))
+    }
+
+    /// First frame of the trial that a result shows: as many are skipped as there are to skip.
+    pub(super) fn first_frame(&self) -> usize {
+        self.config.skip_frames.min(self.trial.frames())
     }
 
     /// The pixels of the input that may change.
@@ -197,6 +239,7 @@ impl TrialPlan<'_> {
         members: Vec<&Encoder>,
         problem: Problem,
         task: &str,
+        place: (usize, usize),
         observer: &dyn Observer,
     ) -> Result<MemberResult> {
         if path.exists() {
@@ -219,6 +262,8 @@ impl TrialPlan<'_> {
         let mut losses = Vec::with_capacity(self.config.iterations);
         let mut response_correlations = Vec::with_capacity(self.config.iterations);
         let mut course = Recorder::new(self.snapshots());
+        let watching = Watching::new(self, place, observer);
+        watching.show(reconstructor.movie(), &losses, &response_correlations);
         for step in 1..=steps {
             self.stop.check()?;
             let stats = reconstructor.step()?;
@@ -231,6 +276,7 @@ impl TrialPlan<'_> {
             losses.push(loss);
             response_correlations.push(stats.response_correlation);
             course.note(&stats, reconstructor.movie());
+            watching.show(reconstructor.movie(), &losses, &response_correlations);
             observer.emit(Event::Progress { task: task.to_string(), step, loss: Some(loss) });
         }
         let movie = reconstructor.movie().clone();
@@ -261,8 +307,7 @@ impl TrialPlan<'_> {
             predicted_responses: self.predict(ensemble, &movies)?,
             losses: Array2::from_shape_vec((results.len(), iterations), losses)
                 .map_err(|e| Error::Failed(format!("losses of the members don't fit together: {e}")))?,
-            // As many as there are to skip.
-            first_frame: self.config.skip_frames.min(self.trial.frames()),
+            first_frame: self.first_frame(),
             frame_rate_hz: self.frame_rate_hz,
             settings: self.settings.to_string(),
         })

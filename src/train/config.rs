@@ -2,34 +2,46 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How one member is trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// Clips in a batch.
+    #[schemars(extend("unit" = "clips"))]
     pub batch_size: usize,
     /// Peak learning rate for a batch of 4; scales with the batch.
+    #[schemars(extend("unit" = "rate"))]
     pub learning_rate_per_4: f64,
     /// Decoupled weight decay, on every parameter.
+    #[schemars(extend("unit" = "share of the rate"))]
     pub weight_decay: f64,
     /// Epochs of linear warm-up from 0.
+    #[schemars(extend("unit" = "epochs"))]
     pub warmup_epochs: usize,
     /// Epochs of cosine decay after the warm-up.
+    #[schemars(extend("unit" = "epochs"))]
     pub cosine_epochs: usize,
     /// The cosine ends at this fraction of the peak rate.
+    #[schemars(extend("unit" = "share"))]
     pub final_rate_fraction: f64,
     /// Clips drawn in an epoch, spread evenly over mice.
+    #[schemars(extend("unit" = "clips"))]
     pub epoch_samples: usize,
     /// Decay of the exponential moving average of parameters and buffers.
+    #[schemars(extend("unit" = "share"))]
     pub ema_decay: f64,
     /// Probability that a clip is mixed with a second one.
+    #[schemars(extend("unit" = "probability"))]
     pub cutmix_probability: f64,
     /// Validate every this many epochs; the last epoch is always validated.
+    #[schemars(extend("unit" = "epochs"))]
     pub validate_every: usize,
     /// Save the state of the training every so many seconds, beside the end of every epoch and when asked to
     /// stop; a training that was killed goes on from there. Does not change the result.
+    #[schemars(extend("unit" = "seconds"))]
     pub checkpoint_seconds: f64,
     /// A trained model whose core and cortex the members start from, for new readouts; or the folder of a run
     /// or of its members, where each member finds its own.

@@ -29,6 +29,8 @@ fn help_lists_every_command_on_standard_output() {
         "evaluate",
         "report",
         "export",
+        "explain",
+        "show",
         "demo",
     ] {
         assert = assert.stdout(contains(format!("\n  {name} ")));

@@ -36,13 +36,17 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     allowed.entry("report").or_default().extend(["manifest", "simulate"]);
     // What it writes says how the run was made.
     allowed.entry("export").or_default().push("manifest");
+    // It stands beside the report, whose page it shows.
+    allowed.insert("live", vec!["data", "reconstruct", "report"]);
     allowed.insert("kernel", Vec::new());
     allowed.insert("run_folder", vec!["data"]);
     allowed.insert("simulate", vec!["data"]);
     allowed.insert("manifest", Vec::new());
     // Only for the stages' settings.
     allowed.insert("experiment", [&stages[..], &["simulate"]].concat());
-    let everything = [&stages[..], &["kernel", "run_folder", "simulate", "manifest", "experiment"]].concat();
+    allowed.insert("cluster", [&stages[..], &["run_folder", "experiment"]].concat());
+    let beside = ["cluster", "experiment", "kernel", "live", "manifest", "run_folder", "simulate"];
+    let everything = [&stages[..], &beside].concat();
     allowed.insert("cli", everything);
     allowed
 }

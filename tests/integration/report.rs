@@ -167,16 +167,22 @@ requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 16);
 /// Does what a reader does, and writes down what is on the screen.
 const AFTER: &str = include_str!("report_reader.js");
 
-/// Opens the page in a browser and lets a script read it; `None` where there is no browser.
-fn read_in_browser(report: &Path) -> Option<(Found, String)> {
+/// Finds a Chromium, or says that the test is skipped.
+pub fn chromium() -> Option<PathBuf> {
     let browsers = ["chromium", "chromium-browser", "google-chrome"].map(PathBuf::from);
     let mut browsers = std::env::var_os("V1REEL_CHROMIUM").map(PathBuf::from).into_iter().chain(browsers);
     let works =
         |name: &PathBuf| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
-    let Some(browser) = browsers.find(works) else {
+    let found = browsers.find(works);
+    if found.is_none() {
         eprintln!("skipped: no Chromium (apt-get install chromium, or V1REEL_CHROMIUM=PATH)");
-        return None;
-    };
+    }
+    found
+}
+
+/// Opens the page in a browser and lets a script read it; `None` where there is no browser.
+fn read_in_browser(report: &Path) -> Option<(Found, String)> {
+    let browser = chromium()?;
     let page = fs::read_to_string(report.join("index.html")).unwrap();
     let page = page.replacen("<head>", &format!("<head>{BEFORE}"), 1);
     let page = page.replacen("</body>", &format!("<script type=\"module\">{AFTER}</script></body>"), 1);

@@ -58,15 +58,25 @@ pub fn train(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<()
             run.observer.emit(Event::Note { message });
             continue;
         }
-        let mask = match workspace.experiment.mask.from {
-            MaskSource::Training => train_one(workspace, index, ensemble, run)?,
-            MaskSource::Everywhere => workspace.geometry(index)?.whole(),
-            MaskSource::ReceptiveFields => from_receptive_fields(workspace, ensemble, index, run)?,
-        };
-        workspace.write_mask(index, &mask)?;
-        write_mask(&path.with_extension("png"), mask.view())?;
+        make(workspace, ensemble, index, run)?;
     }
     Ok(())
+}
+
+/// Makes the mask of one mouse.
+///
+/// # Errors
+/// Whatever the stage returns.
+pub fn make(workspace: &Workspace, ensemble: &Ensemble, index: usize, run: &Run) -> Result<()> {
+    let path = workspace.folder.mask(&workspace.mice[index].mouse.id);
+    let mask = match workspace.experiment.mask.from {
+        MaskSource::Training => train_one(workspace, index, ensemble, run)?,
+        MaskSource::Everywhere => workspace.geometry(index)?.whole(),
+        MaskSource::ReceptiveFields => from_receptive_fields(workspace, ensemble, index, run)?,
+    };
+    // Its picture first: where the mask is, nothing is made again.
+    write_mask(&path.with_extension("png"), mask.view())?;
+    workspace.write_mask(index, &mask)
 }
 
 fn train_one(workspace: &Workspace, index: usize, ensemble: &Ensemble, run: &Run) -> Result<Array2<f32>> {

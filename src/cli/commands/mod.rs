@@ -2,6 +2,7 @@
 
 pub mod ablate;
 pub mod causality;
+pub mod cluster;
 pub mod compare;
 pub mod convert;
 pub mod decode;
@@ -16,7 +17,9 @@ pub mod nwb;
 pub mod predict;
 pub mod probe;
 pub mod reconstruct;
+pub mod reference;
 pub mod report;
+pub mod show;
 pub mod simulate;
 pub mod train;
 pub mod validate;

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use crate::cli::args::ReconstructArgs;
+use crate::cli::audience::Audience;
 use crate::cli::chosen::Chosen;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::workspace::Workspace;
+use crate::data::TrialId;
 use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
@@ -24,13 +26,17 @@ pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
     let workspace = Workspace::open(session.experiment(&args.experiment)?, session)?;
     require_trials(&workspace)?;
     let ensemble = workspace.ensemble()?;
-    let run = session.open_run(&workspace.experiment)?;
+    let mut run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
     announce(&workspace, &run)?;
-    reconstruct(&workspace, &ensemble, Condition::Recorded, &run)?;
-    for &control in args.controls.iter().flat_map(|list| &list.0) {
-        reconstruct(&workspace, &ensemble, control, &run)?;
-    }
+    let controls = args.controls.iter().flat_map(|list| list.0.iter().copied());
+    let conditions: Vec<Condition> = [Condition::Recorded].into_iter().chain(controls).collect();
+    let planned = conditions.len() * workspace.chosen.iter().map(Vec::len).sum::<usize>();
+    run.audience =
+        Audience::open(&args.watch, &workspace.experiment.name, planned, session, &mut run.observer)?;
+    let made = conditions.iter().try_for_each(|&made| reconstruct(&workspace, &ensemble, made, &run));
+    std::mem::take(&mut run.audience).close(&made);
+    made?;
     output::line(format!("Movies and pictures are in {}", run.folder.join("reconstructions").display()))?;
     run.close()
 }
@@ -87,21 +93,11 @@ pub fn reconstruct(
 ) -> Result<()> {
     let mut shown_once = Vec::new();
     workspace.for_each_chosen(&run.observer, &run.stop, |chosen| {
-        if condition != Condition::Averaged {
-            return one(&chosen, ensemble, condition, None, run);
-        }
-        let showings = workspace.showings(chosen.index, chosen.trial.id)?;
-        if showings.len() < 2 {
+        let work = |chosen: &Chosen<'_>, done| one(chosen, ensemble, condition, done, run);
+        if !as_shown(&chosen, condition, work)? {
             shown_once.push(format!("{} of mouse {}", chosen.trial.id, chosen.mouse().id));
-            return Ok(());
         }
-        // The trial itself first: the mean bears its number.
-        let others = showings.iter().copied().filter(|&id| id != chosen.trial.id);
-        let trials = [chosen.trial.id].into_iter().chain(others).map(|id| chosen.mouse().read_trial(id));
-        let mean = averaged(&trials.collect::<Result<Vec<_>>>()?);
-        let done = serde_json::json!({ "averaged over": showings.iter().map(|id| id.0).collect::<Vec<_>>() });
-        let trial = mean.as_ref().unwrap_or(chosen.trial);
-        one(&Chosen { trial, ..chosen }, ensemble, condition, Some(done), run)
+        Ok(())
     })?;
     if !shown_once.is_empty() {
         let message = format!(
@@ -113,7 +109,42 @@ pub fn reconstruct(
     Ok(())
 }
 
-fn one(
+/// Runs `work` with a trial as a condition takes it, and with what was done to it before; says whether the condition
+/// has it.
+///
+/// # Errors
+/// Whatever reading and `work` return.
+pub fn as_shown(
+    chosen: &Chosen<'_>,
+    condition: Condition,
+    work: impl FnOnce(&Chosen<'_>, Option<serde_json::Value>) -> Result<()>,
+) -> Result<bool> {
+    if condition != Condition::Averaged {
+        return work(chosen, None).map(|()| true);
+    }
+    let showings = chosen.workspace.showings(chosen.index, chosen.trial.id)?;
+    if showings.len() < 2 {
+        return Ok(false);
+    }
+    // The trial itself first: the mean bears its number.
+    let others = showings.iter().copied().filter(|&id| id != chosen.trial.id);
+    let trials = [chosen.trial.id].into_iter().chain(others).map(|id| chosen.mouse().read_trial(id));
+    let mean = averaged(&trials.collect::<Result<Vec<_>>>()?);
+    let done = averaged_over(&showings);
+    let trial = mean.as_ref().unwrap_or(chosen.trial);
+    work(&Chosen { trial, ..*chosen }, Some(done)).map(|()| true)
+}
+
+/// Says for the settings of a result that responses were averaged, and over which trials.
+pub fn averaged_over(showings: &[TrialId]) -> serde_json::Value {
+    serde_json::json!({ "averaged over": showings.iter().map(|id| id.0).collect::<Vec<_>>() })
+}
+
+/// Reconstructs one trial under a condition, with its pictures.
+///
+/// # Errors
+/// Whatever the stage returns.
+pub fn one(
     chosen: &Chosen<'_>,
     ensemble: &Ensemble,
     condition: Condition,
@@ -132,7 +163,9 @@ fn one(
             TrueMoviePrediction { predicted_responses, settings: settings.clone() }.write(&path)?;
         }
     }
-    write_pictures(&folder, &result)
+    write_pictures(&folder, &result)?;
+    run.audience.finish(&plan, result);
+    Ok(())
 }
 
 /// Reconstructs into a folder of its own, where the members' movies are not kept once they are one: there may be

@@ -130,7 +130,11 @@ pub fn train(workspace: &Workspace, run: &Run, choice: &Choice) -> Result<()> {
     others.into_iter().chain(interrupted).collect()
 }
 
-fn train_member(workspace: &Workspace, model: &ModelConfig, member: usize, run: &Run) -> Result<()> {
+/// Trains one member, or takes it as it is when it is trained already, and draws its course.
+///
+/// # Errors
+/// Whatever the stage returns.
+pub fn train_member(workspace: &Workspace, model: &ModelConfig, member: usize, run: &Run) -> Result<()> {
     let mice = workspace.mice_of(member)?;
     let plan = plan(workspace, &mice, model, member, &run.stop);
     plan.train(&workspace.folder.member(member), &workspace.runtime, &run.observer)?;

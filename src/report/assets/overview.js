@@ -20,10 +20,16 @@ function originNotice() {
     );
   }
   const without = report.mice.filter((mouse) => mouse.missing);
-  for (const reason of new Set(without.map((mouse) => mouse.missing))) {
+  const reasons = [...new Set(without.map((mouse) => mouse.missing))].map((reason) => {
     const mice = without.filter((mouse) => mouse.missing === reason).map((mouse) => mouse.name);
-    const text = `${mice.join(", ")}: ${reason}. So behavior is not shown, and whether it is simulated is not known here.`;
-    notes.push(el("p", { class: "note" }, text));
+    return `${mice.join(", ")}: ${reason}`;
+  });
+  const unknown = "So behavior is not shown, and whether it is simulated is not known here.";
+  if (reasons.length === 1) notes.push(el("p", { class: "note" }, `${reasons[0]}. ${unknown}`));
+  if (reasons.length > 1) {
+    const these = `The recordings of ${without.length} mice can't be read. ${unknown}`;
+    const list = reasons.map((reason) => el("li", {}, reason));
+    notes.push(el("details", { class: "note" }, el("summary", {}, these), el("ul", {}, list)));
   }
   for (const run of report.runs) {
     if (!run.evaluated)

@@ -112,11 +112,13 @@ function activityStrips(shown, trial) {
     zero: true,
     lines: [{ label: "recorded", values: population.recorded, color: "var(--ink)" }, ...predicted],
   };
+  const ofControl = (index) => {
+    const control = trial.scored[index].control;
+    return control ? `; of the control with its own ${decimals(control.response_correlation)}` : "";
+  };
   const pictures = shown.map(({ run, index }) => ({
     name: many ? `predicted, ${report.runs[index].name}` : "predicted",
-    help:
-      `Mean r with the recorded ${decimals(run.population.correlation)}; ` +
-      `of the control with its own ${decimals(trial.scored[index].control?.response_correlation)}`,
+    help: `Mean r with the recorded ${decimals(run.population.correlation)}${ofControl(index)}`,
     picture: run.predicted,
     rows: run.population.rows,
   }));

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 pub(super) const INDEX: &str = "index.html";
 
 const SKELETON: &str = include_str!("../assets/page.html");
-const STYLE: &str = include_str!("../assets/style.css");
+/// Style of the report and of the live view.
+pub(crate) const STYLE: &str = include_str!("../assets/style.css");
 /// By their order: each uses those before it.
 const SCRIPTS: [&str; 15] = [
     include_str!("../assets/base.js"),
@@ -27,6 +28,16 @@ const SCRIPTS: [&str; 15] = [
     include_str!("../assets/viewer.js"),
     include_str!("../assets/page.js"),
 ];
+/// Those that the live view shares, by their order.
+const SHARED: [&str; 7] = [
+    include_str!("../assets/base.js"),
+    include_str!("../assets/clock.js"),
+    include_str!("../assets/movie.js"),
+    include_str!("../assets/screens.js"),
+    include_str!("../assets/strips.js"),
+    include_str!("../assets/chart.js"),
+    include_str!("../assets/panels.js"),
+];
 /// By this a report is known for one; older versions wrote the others.
 const MARKS: [&str; 2] = ["<meta name=\"generator\" content=\"v1reel\">", "<title>v1reel</title>"];
 
@@ -40,26 +51,39 @@ pub(super) fn is_report(text: &str) -> bool {
 /// # Errors
 /// [`Error::Failed`] when the data can't be put as JSON.
 pub(super) fn page(data: &impl Serialize) -> Result<String> {
-    let parts =
-        [("/*STYLE*/", STYLE.to_string()), ("/*DATA*/", json(data)?), ("/*SCRIPT*/", SCRIPTS.concat())];
+    let (data, script) = (json(data)?, SCRIPTS.concat());
+    fill(SKELETON, &[("/*STYLE*/", STYLE), ("/*DATA*/", &data), ("/*SCRIPT*/", &script)])
+}
+
+/// Puts texts where a skeleton has marks, each mark once and in this order.
+///
+/// # Errors
+/// [`Error::Failed`] when the skeleton lacks a mark.
+pub(crate) fn fill(skeleton: &str, parts: &[(&str, &str)]) -> Result<String> {
     // Cut at the marks, rather than replaced one by one: what is put in may hold anything.
-    let (mut page, mut rest) = (String::new(), SKELETON);
+    let (mut page, mut rest) = (String::new(), skeleton);
     for (mark, text) in parts {
-        let (before, after) =
-            rest.split_once(mark).ok_or_else(|| Error::Failed(format!("page.html has no {mark}")))?;
+        let (before, after) = rest
+            .split_once(mark)
+            .ok_or_else(|| Error::Failed(format!("the page's skeleton has no {mark}")))?;
         page.push_str(before);
-        page.push_str(&text);
+        page.push_str(text);
         rest = after;
     }
     page.push_str(rest);
     Ok(page)
 }
 
+/// The script of the live view: what it shares with the report, and its own.
+pub(crate) fn live_script(own: &str) -> String {
+    SHARED.concat() + own
+}
+
 /// Puts a value as JSON that may stand within a script, whatever texts are in it.
 ///
 /// # Errors
 /// [`Error::Failed`] when it can't be put as JSON.
-pub(super) fn json(value: &impl Serialize) -> Result<String> {
+pub(crate) fn json(value: &impl Serialize) -> Result<String> {
     let text =
         serde_json::to_string(value).map_err(|e| Error::Failed(format!("can't be put as JSON: {e}")))?;
     // `</script>` in the name of a mouse would end the script; outside texts there is no `<`. The line

@@ -4,15 +4,15 @@
 //! What every trial has in common stands in `index.html`; the movies of a trial are a file of their own under
 //! `data/`, so that a page of many trials opens at once.
 
-mod html;
-mod number;
+pub(crate) mod html;
+pub(crate) mod number;
 mod overview;
-mod packed;
+pub(crate) mod packed;
 pub(crate) mod run;
 mod scored;
 mod tables;
-mod traces;
-mod trial;
+pub(crate) mod traces;
+pub(crate) mod trial;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

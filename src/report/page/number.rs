@@ -1,7 +1,7 @@
 //! Numbers as they are put into a page: with as many digits as can be seen.
 
 /// Rounds to four significant digits; what is not finite becomes `null`.
-pub(super) fn short(value: f64) -> Option<f64> {
+pub(crate) fn short(value: f64) -> Option<f64> {
     if !value.is_finite() {
         return None;
     }
@@ -10,7 +10,7 @@ pub(super) fn short(value: f64) -> Option<f64> {
 }
 
 /// Rounds all values, as [`short`] does.
-pub(super) fn shorten(values: impl IntoIterator<Item = f64>) -> Vec<Option<f64>> {
+pub(crate) fn shorten(values: impl IntoIterator<Item = f64>) -> Vec<Option<f64>> {
     values.into_iter().map(short).collect()
 }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// A movie of 8 bits a pixel, from some frame of its trial on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct PackedMovie {
+pub(crate) struct PackedMovie {
     /// The frame of the trial that is its first.
     pub first: usize,
     /// Number of frames.
@@ -30,7 +30,7 @@ pub(super) struct PackedMovie {
 ///
 /// # Errors
 /// [`Error::Failed`] when it can't be compressed.
-pub(super) fn movie(movie: ArrayView3<f32>, first: usize) -> Result<PackedMovie> {
+pub(crate) fn movie(movie: ArrayView3<f32>, first: usize) -> Result<PackedMovie> {
     let (frames, height, width) = movie.dim();
     let levels: Vec<u8> = movie.iter().map(|&value| level(value)).collect();
     let frame = height * width;
@@ -58,6 +58,6 @@ pub(super) fn bytes(bytes: &[u8]) -> Result<String> {
 }
 
 /// Puts bytes as text as they are.
-pub(super) fn plain(bytes: &[u8]) -> String {
+pub(crate) fn plain(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::number::{short, shorten};
 use super::packed;
-use crate::data::Trial;
 use crate::error::Result;
 
 /// Rows that the neurons are averaged to: about as many as can be told apart on a screen.
@@ -15,7 +14,7 @@ const RANGE: f32 = 2.0;
 
 /// One quantity over time, one value a frame.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Trace {
+pub(crate) struct Trace {
     /// What it is.
     pub name: &'static str,
     /// `null` where it is not defined.
@@ -23,18 +22,21 @@ pub(super) struct Trace {
 }
 
 /// The behavior of a trial, row by row.
-pub(super) fn behavior(trial: &Trial) -> Vec<Trace> {
+///
+/// # Shapes
+/// - `behavior`, `pupil_center`: `[row, frame]`, of a [`crate::data::Trial`]
+pub(crate) fn behavior(behavior: ArrayView2<f32>, pupil_center: ArrayView2<f32>) -> Vec<Trace> {
     // A single row may be either.
-    let behavior: &[&str] =
-        if trial.behavior.nrows() == 2 { &["pupil dilation", "running speed"] } else { &["behavior"] };
+    let names: &[&str] =
+        if behavior.nrows() == 2 { &["pupil dilation", "running speed"] } else { &["behavior"] };
     let center = ["pupil center x", "pupil center y"];
     let named = |rows: ArrayView2<f32>, names: &[&'static str]| -> Vec<Trace> {
         let rows: Vec<_> = rows.outer_iter().map(|row| shorten(row.iter().map(|&v| f64::from(v)))).collect();
         names.iter().zip(rows).map(|(&name, values)| Trace { name, values }).collect()
     };
-    let mut traces = named(trial.behavior.view(), behavior);
+    let mut traces = named(behavior, names);
     traces.reverse(); // Running first: it is what the eye looks for.
-    traces.extend(named(trial.pupil_center.view(), &center));
+    traces.extend(named(pupil_center, &center));
     traces
 }
 

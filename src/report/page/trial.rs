@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::Array3;
+use ndarray::{Array3, ArrayView2, ArrayView3};
 use serde::Serialize;
 
 use super::ReportOptions;
@@ -20,7 +20,7 @@ use crate::reconstruct::raw::{RawMovie, read_raw_movies};
 
 /// A trial.
 #[derive(Debug, Serialize)]
-pub(super) struct TrialMovies {
+pub(crate) struct TrialMovies {
     /// Frames of the whole trial.
     frames: usize,
     frame_rate_hz: f64,
@@ -115,6 +115,26 @@ pub(super) fn read(runs: &[Run], shown: &ShownTrial, options: ReportOptions) -> 
     Ok((movies, any.then_some(MemberMovies { runs: members }), scores))
 }
 
+impl TrialMovies {
+    /// One result by itself, with the behavior beside it.
+    ///
+    /// # Errors
+    /// When it can't be compressed.
+    pub(crate) fn of_one(result: &Reconstruction, behavior: Vec<Trace>) -> Result<Self> {
+        let (_, height, width) = result.movie.dim();
+        Ok(Self {
+            frames: result.responses.ncols(),
+            frame_rate_hz: result.frame_rate_hz,
+            height,
+            width,
+            truth: packed::movie(result.ground_truth.view(), result.first_frame)?,
+            behavior,
+            behavior_note: None,
+            runs: vec![Some(RunMovies::new(result, None)?)],
+        })
+    }
+}
+
 /// Two results of one trial are of the same frames.
 fn fits(first: Option<&Reconstruction>, result: &Reconstruction, path: &Path) -> Result<()> {
     let size = |result: &Reconstruction| {
@@ -140,12 +160,7 @@ impl RunMovies {
         let truth = result.ground_truth.view();
         let correlations =
             |movie: &Array3<f32>| shorten(frame_correlations(truth, movie.view(), mask.view()));
-        let matching = |movie: &Array3<f32>| {
-            let (mean, contrast) = luminance_and_contrast(movie.view(), mask.view());
-            let (true_mean, true_contrast) = luminance_and_contrast(truth, mask.view());
-            let gain = true_contrast / contrast;
-            [gain, true_mean - gain * mean].map(short)
-        };
+        let matching = |movie: &Array3<f32>| matching(truth, movie.view(), mask.view());
         Ok(Self {
             reconstruction: packed::movie(result.movie.view(), result.first_frame)?,
             control: control
@@ -163,6 +178,18 @@ impl RunMovies {
     }
 }
 
+/// Factor and summand that give a movie the luminance and contrast of the truth.
+pub(crate) fn matching(
+    truth: ArrayView3<f32>,
+    movie: ArrayView3<f32>,
+    mask: ArrayView2<bool>,
+) -> [Option<f64>; 2] {
+    let (mean, contrast) = luminance_and_contrast(movie, mask);
+    let (true_mean, true_contrast) = luminance_and_contrast(truth, mask);
+    let gain = true_contrast / contrast;
+    [gain, true_mean - gain * mean].map(short)
+}
+
 /// Reads the behavior from the first recording that is still there.
 fn read_behavior(runs: &[Run], shown: &ShownTrial) -> (Vec<Trace>, Option<String>) {
     let mut note = None;
@@ -170,7 +197,7 @@ fn read_behavior(runs: &[Run], shown: &ShownTrial) -> (Vec<Trace>, Option<String
         let found = run.recording(&shown.mouse).map_err(str::to_string);
         match found.and_then(|mouse| mouse.read_trial(shown.trial).map_err(|e| e.to_string())) {
             Ok(trial) => {
-                let traces = behavior(&trial);
+                let traces = behavior(trial.behavior.view(), trial.pupil_center.view());
                 let none = || "neither running nor the pupil was recorded".to_string();
                 return (traces.clone(), traces.is_empty().then(none));
             }

@@ -1,8 +1,12 @@
 //! `v1reel ablate behavior`: predicts and reconstructs with altered behavior.
 
+use std::path::PathBuf;
+
 use super::{ablated, recorded, tables};
 use crate::ablate::behavior::{Substitutes, available, draws};
-use crate::ablate::effect::{BehaviorScore, Effect, Pairs, effects, effects_over_mice, reconstruction_pairs};
+use crate::ablate::effect::{
+    BehaviorScore, Effect, EffectOverMice, Pairs, effects, effects_over_mice, reconstruction_pairs,
+};
 use crate::ablate::prediction::{PredictionScores, PredictionTally};
 use crate::ablate::table::{write_behavior_scores, write_effects, write_predictions};
 use crate::ablate::{Alteration, Channel};
@@ -37,37 +41,7 @@ pub fn run(args: &AblateBehaviorArgs, session: &Session) -> Result<()> {
     let ensemble = workspace.ensemble()?;
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
-    let channels = channels(&workspace, &run)?;
-    let seed = &workspace.experiment.seed;
-    let substitutes =
-        workspace.mice.iter().map(|split| Substitutes::new(&split.mouse, &split.training, seed));
-    let study = Study {
-        workspace: &workspace,
-        ensemble: &ensemble,
-        run: &run,
-        channels,
-        substitutes: substitutes.collect::<Result<Vec<_>>>()?,
-    };
-    let mut pairs = Vec::new();
-    let folder = workspace.folder.evaluation();
-    if args.measures(EffectOn::Prediction) {
-        let scores = study.predictions()?;
-        let gains = gains(&workspace)?;
-        write_predictions(&folder.join("behavior_ablation_neurons.csv"), &scores, &gains)?;
-        pairs.extend(scores.iter().enumerate().flat_map(|(index, scores)| groups(scores, &gains, index)));
-    }
-    if args.measures(EffectOn::Reconstruction) {
-        require_trials(&workspace)?;
-        announce(&workspace, &run)?;
-        let rows = study.reconstructions()?;
-        write_behavior_scores(&folder.join("behavior_ablation_trials.csv"), &rows)?;
-        pairs.extend(reconstruction_pairs(&rows));
-    }
-    let resamples = workspace.experiment.ablation.resamples;
-    let effects: Vec<Effect> = effects(&pairs, resamples, seed);
-    let over_mice = effects_over_mice(&pairs, resamples, seed);
-    let path = folder.join("behavior_ablation_effects.csv");
-    write_effects(&path, &effects, &over_mice)?;
+    let (effects, over_mice, path) = make(&workspace, &ensemble, &run, |effect| args.measures(effect))?;
     run.close()?;
     if args.json {
         return output::json(&serde_json::json!({ "effects": effects, "over_mice": over_mice }));
@@ -77,6 +51,45 @@ pub fn run(args: &AblateBehaviorArgs, session: &Session) -> Result<()> {
         "All comparisons are in {}; single neurons and trials are beside it",
         path.display()
     ))
+}
+
+/// Makes what is not there yet, and writes the tables; returns the effects, those over mice, and where they are.
+///
+/// # Errors
+/// Whatever the stages return.
+pub fn make(
+    workspace: &Workspace,
+    ensemble: &Ensemble,
+    run: &Run,
+    measures: impl Fn(EffectOn) -> bool,
+) -> Result<(Vec<Effect>, Vec<EffectOverMice>, PathBuf)> {
+    let channels = channels(workspace, run)?;
+    let seed = &workspace.experiment.seed;
+    let substitutes =
+        workspace.mice.iter().map(|split| Substitutes::new(&split.mouse, &split.training, seed));
+    let study =
+        Study { workspace, ensemble, run, channels, substitutes: substitutes.collect::<Result<Vec<_>>>()? };
+    let mut pairs = Vec::new();
+    let folder = workspace.folder.evaluation();
+    if measures(EffectOn::Prediction) {
+        let scores = study.predictions()?;
+        let gains = gains(workspace)?;
+        write_predictions(&folder.join("behavior_ablation_neurons.csv"), &scores, &gains)?;
+        pairs.extend(scores.iter().enumerate().flat_map(|(index, scores)| groups(scores, &gains, index)));
+    }
+    if measures(EffectOn::Reconstruction) {
+        require_trials(workspace)?;
+        announce(workspace, run)?;
+        let rows = study.reconstructions()?;
+        write_behavior_scores(&folder.join("behavior_ablation_trials.csv"), &rows)?;
+        pairs.extend(reconstruction_pairs(&rows));
+    }
+    let resamples = workspace.experiment.ablation.resamples;
+    let effects: Vec<Effect> = effects(&pairs, resamples, seed);
+    let over_mice = effects_over_mice(&pairs, resamples, seed);
+    let path = folder.join("behavior_ablation_effects.csv");
+    write_effects(&path, &effects, &over_mice)?;
+    Ok((effects, over_mice, path))
 }
 
 /// Lists the channels of each mouse, and says which it lacks.

@@ -1,7 +1,7 @@
 //! `v1reel ablate`: what neurons and behavior contribute.
 
-mod behavior;
-mod neurons;
+pub mod behavior;
+pub mod neurons;
 mod tables;
 
 use crate::cli::ablate_args::{AblateArgs, AblateWhat};

@@ -1,6 +1,7 @@
 //! `v1reel ablate neurons`: reconstructs with fewer neurons.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::{ablated, recorded, tables};
 use crate::ablate::neurons::{Condition, NeuronScore, conditions};
@@ -38,7 +39,26 @@ pub fn run(args: &AblateNeuronsArgs, session: &Session) -> Result<()> {
     let run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
     announce(&workspace, &run)?;
-    let rows = ablate(&workspace, &ensemble, &run)?;
+    let (rows, summary, picture) = make(&workspace, &ensemble, &run)?;
+    run.close()?;
+    if args.json {
+        return output::json(&serde_json::json!({ "summary": summary, "reconstructions": rows }));
+    }
+    tables::print_neurons(&summary)?;
+    output::line(format!("The curves are drawn in {}; tables are beside it", picture.display()))
+}
+
+/// Makes what is not there yet, and writes tables and picture; returns the scores, their summary, and where the picture
+/// is.
+///
+/// # Errors
+/// Whatever the stages return.
+pub fn make(
+    workspace: &Workspace,
+    ensemble: &Ensemble,
+    run: &Run,
+) -> Result<(Vec<NeuronScore>, NeuronSummary, PathBuf)> {
+    let rows = ablate(workspace, ensemble, run)?;
     let experiment = &workspace.experiment;
     let summary = NeuronSummary::of(&rows, experiment.ablation.resamples, &experiment.seed);
     let folder = workspace.folder.evaluation();
@@ -47,12 +67,7 @@ pub fn run(args: &AblateNeuronsArgs, session: &Session) -> Result<()> {
     write_neuron_tests(&folder.join("neuron_ablation_tests.csv"), &summary)?;
     let picture = folder.join("neuron_ablation.png");
     write_neuron_plot(&picture, &summary)?;
-    run.close()?;
-    if args.json {
-        return output::json(&serde_json::json!({ "summary": summary, "reconstructions": rows }));
-    }
-    tables::print_neurons(&summary)?;
-    output::line(format!("The curves are drawn in {}; tables are beside it", picture.display()))
+    Ok((rows, summary, picture))
 }
 
 /// Makes the reconstructions that are not there yet and scores all of them.
@@ -69,13 +84,7 @@ fn ablate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<Vec<N
     workspace.for_each_chosen(&run.observer, &run.stop, |chosen| {
         let (mouse, trial) = (chosen.mouse(), chosen.trial);
         for condition in conditions(config, &mouse.id, mouse.neurons)? {
-            let by = condition.by;
-            let seed = &workspace.experiment.seed;
-            let mut rng = order::stream(seed, by, &mouse.id, trial.id, condition.draw);
-            let values = values[chosen.index].get(&by).map_or(&[][..], Vec::as_slice);
-            let order = order::arrange(by, values, mouse.neurons, &mut rng);
-            let count = condition.keep.count(mouse.neurons).unwrap_or(mouse.neurons);
-            let population = order::first(&order, count);
+            let population = kept(workspace, (chosen.index, trial.id), &condition, &values[chosen.index]);
             let result = one(&chosen, &condition, &population, ensemble, run)?;
             rows.push(NeuronScore::of(&mouse.id, &condition, &population, trial, &result));
             let step = rows.len() as u64;
@@ -85,6 +94,22 @@ fn ablate(workspace: &Workspace, ensemble: &Ensemble, run: &Run) -> Result<Vec<N
     })?;
     run.observer.emit(Event::Finished { task: TASK.into() });
     Ok(rows)
+}
+
+/// Draws or picks the neurons that are kept of a trial; `values` are [`values`] of its mouse.
+pub fn kept(
+    workspace: &Workspace,
+    (index, trial): (usize, TrialId),
+    condition: &Condition,
+    values: &BTreeMap<Order, Vec<f64>>,
+) -> Population {
+    let (mouse, by) = (&workspace.mice[index].mouse, condition.by);
+    let seed = &workspace.experiment.seed;
+    let mut rng = order::stream(seed, by, &mouse.id, trial, condition.draw);
+    let values = values.get(&by).map_or(&[][..], Vec::as_slice);
+    let order = order::arrange(by, values, mouse.neurons, &mut rng);
+    let count = condition.keep.count(mouse.neurons).unwrap_or(mouse.neurons);
+    order::first(&order, count)
 }
 
 /// Reconstructs one trial from some of its neurons; from all of them it is the plain reconstruction.
@@ -98,6 +123,19 @@ fn one(
     if *population == Population::all() {
         return recorded(chosen, ensemble, run);
     }
+    from_some(chosen, condition, population, |plan, folder| ablated(plan, folder, ensemble, run))
+}
+
+/// Plans the reconstruction of a trial from some of its neurons and runs `work` with it and its folder.
+///
+/// # Errors
+/// Whatever planning and `work` return.
+pub fn from_some<T>(
+    chosen: &Chosen<'_>,
+    condition: &Condition,
+    population: &Population,
+    work: impl FnOnce(&TrialPlan<'_>, &Path) -> Result<T>,
+) -> Result<T> {
     let mouse = chosen.mouse();
     let count = population.count(mouse.neurons);
     let folder = condition.folder(count);
@@ -107,11 +145,14 @@ fn one(
     let plan = chosen.plan(reconstruct::Condition::Recorded, &settings)?;
     let plan = TrialPlan { trial: &trial, population, label: &label, ..plan };
     let folder = chosen.workspace.folder.ablated("neurons", &folder, &mouse.id, trial.id);
-    ablated(&plan, &folder, ensemble, run)
+    work(&plan, &folder)
 }
 
 /// What the neurons of a mouse are ordered by, for every order that asks for something.
-fn values(
+///
+/// # Errors
+/// When something was not recorded, or can't be read.
+pub fn values(
     workspace: &Workspace,
     ensemble: &Ensemble,
     index: usize,
