@@ -1,5 +1,5 @@
 % Plots the frame-by-frame correlation of one trial, and a frame of truth and reconstruction.
-% Makes the file first: v1reel export runs/demo --to h5
+% Make the file first: v1reel export runs/demo --to h5
 % Checked against MATLAB's documentation, not run by the tests.
 file = 'runs/demo/export/h5/demo.h5';
 info = h5info(file);

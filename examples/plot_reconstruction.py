@@ -1,6 +1,6 @@
-"""Plots frames of a reconstruction above those of the movie that the mouse saw, and how well they agree.
+"""Plots frames of the movie that a mouse saw above those of its reconstruction, and how well they agree.
 
-Makes the file first: v1reel export runs/demo --to npz
+Make the file first: v1reel export runs/demo --to npz
 Usage: plot_reconstruction.py MOUSE_trial_N_reconstruction.npz [PICTURE.png]
 """
 

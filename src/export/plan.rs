@@ -112,27 +112,24 @@ fn is_named(name: &str, condition: &str) -> bool {
 
 /// Complains about what was asked for by name and is not there.
 fn check_selection(folder: &Path, selection: &Selection, found: &Found) -> Result<()> {
-    let missing = |what: &str, name: &str, there: BTreeSet<String>| {
-        let there: Vec<String> = there.into_iter().collect();
+    let missing = |what: &str, name: &str, there: Vec<String>| {
         let few = there.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
         let more = if there.len() > MOST_NAMED { ", ..." } else { "" };
         Err(Error::usage(format!("{} has no {what} {name}; it has {few}{more}", folder.display())))
     };
-    let mice: BTreeSet<String> = found.keys().map(|(mouse, _)| mouse.0.clone()).collect();
-    if let Some(name) = selection.mice.iter().find(|name| !mice.contains(*name)) {
-        return missing("mouse", name, mice);
+    let mice: BTreeSet<&str> = found.keys().map(|(mouse, _)| mouse.0.as_str()).collect();
+    if let Some(name) = selection.mice.iter().find(|name| !mice.contains(name.as_str())) {
+        return missing("mouse", name, mice.into_iter().map(str::to_string).collect());
     }
     let trials: BTreeSet<u32> = found.keys().map(|(_, trial)| trial.0).collect();
     if let Some(number) = selection.trials.iter().find(|number| !trials.contains(number)) {
-        let there = trials.iter().map(|number| format!("{number:>9}")).collect::<BTreeSet<_>>();
-        let there = there.iter().map(|number| number.trim_start().to_string()).collect::<Vec<_>>().join(", ");
-        let run = folder.display();
-        return Err(Error::usage(format!("{run} has no reconstruction of trial {number}; it has {there}")));
+        let there = trials.iter().map(u32::to_string).collect();
+        return missing("reconstruction of trial", &number.to_string(), there);
     }
     let conditions: BTreeSet<String> = found.values().flatten().map(|item| item.condition.clone()).collect();
     let there = |name: &&String| *name == "all" || conditions.iter().any(|known| is_named(name, known));
     match selection.conditions.iter().find(|name| !there(name)) {
-        Some(name) => missing("condition", name, conditions),
+        Some(name) => missing("condition", name, conditions.into_iter().collect()),
         None => Ok(()),
     }
 }

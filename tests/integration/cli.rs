@@ -28,6 +28,7 @@ fn help_lists_every_command_on_standard_output() {
         "reconstruct",
         "evaluate",
         "report",
+        "export",
         "explain",
         "show",
         "demo",
