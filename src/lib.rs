@@ -20,6 +20,7 @@
 
 pub mod ablate;
 pub mod atomic;
+pub mod csv_file;
 pub mod data;
 pub mod decode;
 pub mod device;

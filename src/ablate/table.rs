@@ -7,9 +7,9 @@ use super::effect::{BehaviorScore, Effect, EffectOverMice};
 use super::neurons::NeuronScore;
 use super::prediction::PredictionScores;
 use super::summary::{MethodComparison, NeuronSummary};
-use crate::atomic;
+use crate::csv_file::{cell, write_rows};
 use crate::data::MouseId;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metric::inference::PairedT;
 
 /// Writes the score of every reconstruction with fewer neurons.
@@ -31,9 +31,9 @@ pub fn write_neuron_scores(path: &Path, rows: &[NeuronScore]) -> Result<()> {
         ];
         let numbers =
             [row.pixel_correlation, row.kept_response_correlation, row.left_out_response_correlation];
-        labels.into_iter().chain(numbers.map(cell)).collect()
+        labels.into_iter().chain(numbers.map(cell)).collect::<Vec<_>>()
     };
-    write(path, heading, rows.iter().map(row))
+    write_rows(path, heading.split(','), rows.iter().map(row))
 }
 
 /// Writes the points of every curve with the fit through them.
@@ -60,10 +60,10 @@ pub fn write_neuron_curves(path: &Path, summary: &NeuronSummary) -> Result<()> {
             let fit = curve.fit;
             let numbers = [point.neurons, point.mean, low, high, fit.at(point.neurons), fit.intercept];
             let slope = [fit.slope, slope_low, slope_high, fit.r_squared];
-            labels.into_iter().chain(numbers.into_iter().chain(slope).map(cell)).collect()
+            labels.into_iter().chain(numbers.into_iter().chain(slope).map(cell)).collect::<Vec<_>>()
         })
     });
-    write(path, heading, rows)
+    write_rows(path, heading.split(','), rows)
 }
 
 /// Columns of a paired t test.
@@ -89,16 +89,16 @@ pub fn write_neuron_tests(path: &Path, summary: &NeuronSummary) -> Result<()> {
         named.curve.comparisons.iter().map(move |c| {
             let labels = [label(named.mouse.as_ref()), named.by.to_string(), named.method.to_string()];
             let more = [c.of.clone(), named.curve.unit.to_string(), compared(c)];
-            labels.into_iter().chain(more).chain(tested(&c.test, c.p_bonferroni)).collect()
+            labels.into_iter().chain(more).chain(tested(&c.test, c.p_bonferroni)).collect::<Vec<_>>()
         })
     });
     let methods = summary.exclude_against_silence.iter().map(|found: &MethodComparison| {
         let c = &found.comparison;
         let labels = [label(found.mouse.as_ref()), found.by.to_string(), String::new()];
         let more = [found.keep.clone(), found.unit.to_string(), compared(c)];
-        labels.into_iter().chain(more).chain(tested(&c.test, c.p_bonferroni)).collect()
+        labels.into_iter().chain(more).chain(tested(&c.test, c.p_bonferroni)).collect::<Vec<_>>()
     });
-    write(path, &heading, against_most.chain(methods))
+    write_rows(path, heading.split(','), against_most.chain(methods))
 }
 
 /// Writes every neuron's correlations under every change, and what the simulation says of it in columns of their own.
@@ -127,11 +127,11 @@ pub fn write_predictions(
                     cell(value.unwrap_or(f64::NAN))
                 });
                 let numbers = [scores.recorded[neuron], altered].map(cell);
-                rows.push(labels.into_iter().chain(numbers).chain(known).collect());
+                rows.push(labels.into_iter().chain(numbers).chain(known).collect::<Vec<_>>());
             }
         }
     }
-    write(path, &heading, rows.into_iter())
+    write_rows(path, heading.split(','), rows)
 }
 
 /// Writes the score of every reconstruction with altered behavior.
@@ -150,9 +150,9 @@ pub fn write_behavior_scores(path: &Path, rows: &[BehaviorScore]) -> Result<()> 
             row.draw.to_string(),
         ];
         let numbers = [row.pixel_correlation, row.recorded_pixel_correlation, row.response_correlation];
-        labels.into_iter().chain(numbers.map(cell)).collect()
+        labels.into_iter().chain(numbers.map(cell)).collect::<Vec<_>>()
     };
-    write(path, heading, rows.iter().map(row))
+    write_rows(path, heading.split(','), rows.iter().map(row))
 }
 
 /// Writes what every change did, to neurons and to trials, in every mouse and over mice.
@@ -168,34 +168,24 @@ pub fn write_effects(path: &Path, effects: &[Effect], over_mice: &[EffectOverMic
         let labels = [e.mouse.to_string(), e.channel.to_string(), e.alteration.to_string(), e.group.clone()];
         let more = [e.unit.to_string(), cell(e.recorded), cell(e.altered)];
         let flips = [cell(e.sign_flip.p), e.sign_flip.permutations.to_string(), String::new(), String::new()];
-        labels.into_iter().chain(more).chain(tested(&e.t_test, e.p_bonferroni)).chain(flips).collect()
+        labels
+            .into_iter()
+            .chain(more)
+            .chain(tested(&e.t_test, e.p_bonferroni))
+            .chain(flips)
+            .collect::<Vec<_>>()
     });
     let over = over_mice.iter().map(|e| {
         let labels = [label(None), e.channel.to_string(), e.alteration.to_string(), e.group.clone()];
         let more = [format!("mice, of {}", e.of), String::new(), String::new()];
         let interval = e.difference.confidence_95.map(cell);
         let rest = [String::new(), String::new()].into_iter().chain(interval);
-        labels.into_iter().chain(more).chain(tested(&e.t_test, f64::NAN)).chain(rest).collect()
+        labels.into_iter().chain(more).chain(tested(&e.t_test, f64::NAN)).chain(rest).collect::<Vec<_>>()
     });
-    write(path, &heading, of_mouse.chain(over))
+    write_rows(path, heading.split(','), of_mouse.chain(over))
 }
 
 /// Names a mouse, or all of them together.
 fn label(mouse: Option<&MouseId>) -> String {
     mouse.map_or_else(|| "all".into(), ToString::to_string)
-}
-
-fn cell(value: f64) -> String {
-    if value.is_finite() { value.to_string() } else { String::new() }
-}
-
-fn write(path: &Path, heading: &str, rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
-    let failed = |e: String| Error::Failed(format!("{}: {e}", path.display()));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(heading.split(',')).map_err(|e| failed(e.to_string()))?;
-    for row in rows {
-        writer.write_record(row).map_err(|e| failed(e.to_string()))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
-    atomic::write_bytes(path, &bytes)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::ArrayView3;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic;
+use crate::csv_file::write_records;
 use crate::data::input::Geometry;
 use crate::data::{MouseId, TrialId};
 use crate::error::{Error, Result};
@@ -66,13 +66,7 @@ pub fn course(
 /// # Errors
 /// When it can't be written.
 pub fn write_course(path: &Path, points: &[CoursePoint]) -> Result<()> {
-    let failed = |e: String| Error::Failed(format!("{}: {e}", path.display()));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for point in points {
-        writer.serialize(point).map_err(|e| failed(e.to_string()))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
-    atomic::write_bytes(path, &bytes)
+    write_records(path, points)
 }
 
 /// Reads what [`write_course`] wrote.

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::responses::{Predictor, PredictorScores, ResponseScores};
-use crate::atomic;
-use crate::error::{Error, Result};
+use crate::csv_file::{cell, write_rows};
+use crate::error::Result;
 
 /// Scores of one predictor over the neurons of a mouse. NaN where undefined.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -144,10 +144,7 @@ const COLUMNS: [&str; 9] = [
 /// # Errors
 /// [`Error::Io`] when it can't be written.
 pub fn write_csv(path: &Path, mice: &[ResponseScores]) -> Result<()> {
-    let failed = |e: String| Error::Failed(format!("{}: {e}", path.display()));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS).map_err(|e| failed(e.to_string()))?;
-    let cell = |value: f64| if value.is_finite() { value.to_string() } else { String::new() };
+    let mut rows = Vec::new();
     for mouse in mice {
         for scores in &mouse.predictors {
             for neuron in 0..mouse.oracle.len() {
@@ -161,13 +158,11 @@ pub fn write_csv(path: &Path, mice: &[ResponseScores]) -> Result<()> {
                     mouse.oracle[neuron],
                     mouse.explainable_variance[neuron],
                 ];
-                let row = labels.into_iter().chain(numbers.map(cell));
-                writer.write_record(row).map_err(|e| failed(e.to_string()))?;
+                rows.push(labels.into_iter().chain(numbers.map(cell)));
             }
         }
     }
-    let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
-    atomic::write_bytes(path, &bytes)
+    write_rows(path, COLUMNS, rows)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::table::{COLUMNS, TrialScore, value};
-use crate::atomic;
+use crate::csv_file::{cell, write_rows};
 use crate::data::MouseId;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metric::inference::{ClusterMean, cluster_bootstrap};
 use crate::seed;
 
@@ -93,20 +93,14 @@ pub fn summaries(rows: &[TrialScore], run_seed: &str) -> Vec<Summary> {
 /// # Errors
 /// When it can't be written.
 pub fn write_summary(path: &Path, summaries: &[Summary]) -> Result<()> {
-    let failed = |e: String| Error::Failed(format!("{}: {e}", path.display()));
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let heading =
         ["score", "mice", "trials", "mean", "low", "high", "above", "above_low", "above_high", "over"];
-    writer.write_record(heading).map_err(|e| failed(e.to_string()))?;
-    for s in summaries {
-        let number = |value: f64| if value.is_finite() { value.to_string() } else { String::new() };
-        let numbers = [s.mean, s.low, s.high, s.above, s.above_low, s.above_high].map(number);
+    let row = |s: &Summary| {
+        let numbers = [s.mean, s.low, s.high, s.above, s.above_low, s.above_high].map(cell);
         let labels = [s.score.to_string(), s.mice.to_string(), s.trials.to_string()];
-        let record = labels.into_iter().chain(numbers).chain([s.over.to_string()]);
-        writer.write_record(record).map_err(|e| failed(e.to_string()))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
-    atomic::write_bytes(path, &bytes)
+        labels.into_iter().chain(numbers).chain([s.over.to_string()])
+    };
+    write_rows(path, heading, summaries.iter().map(row))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::controls::Controls;
 use super::scores::Scores;
-use crate::atomic;
+use crate::csv_file::{cell, write_rows};
 use crate::data::{MouseId, TrialId};
 use crate::error::{Error, Result};
 
@@ -81,20 +81,12 @@ pub fn mean(rows: &[TrialScore], value: impl Fn(&TrialScore) -> f64) -> f64 {
 /// # Errors
 /// [`Error::Io`] when it can't be written.
 pub fn write_csv(path: &Path, rows: &[TrialScore]) -> Result<()> {
-    let failed = |e: String| Error::Failed(format!("{}: {e}", path.display()));
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let heading = ["mouse", "trial", "members"].into_iter().chain(COLUMNS.iter().map(|(name, _)| *name));
-    writer.write_record(heading).map_err(|e| failed(e.to_string()))?;
-    for row in rows {
+    let row = |row: &TrialScore| {
         let labels = [row.mouse.to_string(), row.trial.to_string(), row.members.to_string()];
-        let numbers = COLUMNS.iter().map(|(_, value)| {
-            let value = value(row);
-            if value.is_finite() { value.to_string() } else { String::new() }
-        });
-        writer.write_record(labels.into_iter().chain(numbers)).map_err(|e| failed(e.to_string()))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
-    atomic::write_bytes(path, &bytes)
+        labels.into_iter().chain(COLUMNS.map(|(_, value)| cell(value(row))))
+    };
+    write_rows(path, heading, rows.iter().map(row))
 }
 
 /// Columns that name a row and are no score.

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::receptive_field::ReceptiveFields;
 use super::resolution::TargetScore;
 use super::tuning::Tuning;
-use crate::atomic;
-use crate::error::{Error, Result};
+use crate::csv_file::write_rows;
+use crate::error::Result;
 
 /// Writes one row for every neuron: where it looks and what it prefers.
 ///
@@ -54,7 +54,7 @@ pub fn write_neurons(
         }
         row
     });
-    write(path, heading, rows)
+    write_rows(path, heading.split(','), rows)
 }
 
 /// Writes one row for every movie that was reconstructed; `axes` names the places of its grid in space and in time.
@@ -70,22 +70,11 @@ pub fn write_scores(path: &Path, axes: [&str; 2], scores: &[TargetScore]) -> Res
         let numbers =
             [score.pixel_correlation, score.another_movie, score.response_correlation, score.response_sd];
         let numbers = score.place.into_iter().chain(numbers).map(cell);
-        std::iter::once(score.name.clone()).chain(numbers).collect()
+        std::iter::once(score.name.clone()).chain(numbers).collect::<Vec<_>>()
     });
-    write(path, &heading, rows)
+    write_rows(path, heading.split(','), rows)
 }
 
 fn cell(value: f64) -> String {
     if value.is_finite() { format!("{value:.6}") } else { String::new() }
-}
-
-fn write(path: &Path, heading: &str, rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
-    let failed = |e: String| Error::Failed(format!("{}: {e}", path.display()));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(heading.split(',')).map_err(|e| failed(e.to_string()))?;
-    for row in rows {
-        writer.write_record(row).map_err(|e| failed(e.to_string()))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
-    atomic::write_bytes(path, &bytes)
 }

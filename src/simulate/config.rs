@@ -46,6 +46,9 @@ pub struct SimulationConfig {
     pub pupil: bool,
     /// Where the movies come from.
     pub movie_source: MovieSource,
+    /// How many times faster than by default all moves in generated movies. At 1 they are calm: 6 % of their power lies
+    /// above 1 Hz, of three natural videos 14 to 22 %, and encoders hardly learn preferred directions from them.
+    pub movie_pace: f64,
     /// Fraction of the trials in tier `oracle`, which repeat a few movies.
     pub oracle_fraction: f64,
     /// Showings of each oracle movie.
@@ -79,6 +82,7 @@ impl Default for SimulationConfig {
             running: true,
             pupil: true,
             movie_source: MovieSource::Generated,
+            movie_pace: 1.0,
             oracle_fraction: 0.1,
             oracle_repeats: 10,
             none_fraction: 0.0,
@@ -106,6 +110,7 @@ impl SimulationConfig {
         whole("oracle_repeats", self.oracle_repeats, 1, 100_000)?;
         real("frame_rate_hz", self.frame_rate_hz, 1.0, 1000.0)?;
         real("scan_rate_hz", self.scan_rate_hz, 0.5, self.frame_rate_hz)?;
+        real("movie_pace", self.movie_pace, 0.1, 10.0)?;
         real("oracle_fraction", self.oracle_fraction, 0.0, 1.0)?;
         real("none_fraction", self.none_fraction, 0.0, 1.0 - self.oracle_fraction)?;
         real("event_rate_hz", self.event_rate_hz, 0.01, 10.0)?;

@@ -82,7 +82,9 @@ impl MovieMaker {
     fn new(config: &SimulationConfig) -> Result<Self> {
         let size = [config.height, config.width];
         Ok(match &config.movie_source {
-            MovieSource::Generated => Self::Generated(MovieGenerator::new(size, config.frame_rate_hz)),
+            MovieSource::Generated => {
+                Self::Generated(MovieGenerator::new(size, config.frame_rate_hz, config.movie_pace))
+            }
             MovieSource::Files(files) => Self::Files(VideoLibrary::open(files, size, config.frame_rate_hz)?),
         })
     }

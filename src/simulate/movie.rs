@@ -20,18 +20,27 @@ pub(super) struct MovieGenerator {
     height: usize,
     width: usize,
     frame_rate_hz: f32,
+    /// How many times faster all moves; cuts come as often.
+    pace: f32,
     /// Pixels painted for one of the movie, each way.
     finer: usize,
     tone: ToneCurve,
 }
 
 impl MovieGenerator {
-    pub(super) fn new([height, width]: [usize; 2], frame_rate_hz: f64) -> Self {
+    pub(super) fn new([height, width]: [usize; 2], frame_rate_hz: f64, pace: f64) -> Self {
         // Averaged from the width that all was chosen for, a small movie is as smooth as a natural one of its
         // size: neighbouring pixels of real footage at 12 x 20 correlate by 0.75 to 0.83 within a frame, of
         // painted ones by 0.70, of averaged ones by 0.77.
         let finer = (DESIGN_WIDTH / width as f32).round().max(1.0) as usize;
-        Self { height, width, frame_rate_hz: frame_rate_hz as f32, finer, tone: ToneCurve::new() }
+        Self {
+            height,
+            width,
+            frame_rate_hz: frame_rate_hz as f32,
+            pace: pace as f32,
+            finer,
+            tone: ToneCurve::new(),
+        }
     }
 
     /// Draws a movie, `[frame, height, width]`, whole grey levels 0 to 255.
@@ -44,7 +53,8 @@ impl MovieGenerator {
             let shown = if start == 0 { seconds * rng.random_range(0.3..1.0) } else { seconds };
             let length = ((shown * self.frame_rate_hz) as usize).clamp(1, frames - start);
             let size = [self.height * self.finer, self.width * self.finer];
-            let mut scene = Scene::draw(rng, [size[1] as f32, size[0] as f32], self.frame_rate_hz);
+            let frames_a_second = self.frame_rate_hz / self.pace;
+            let mut scene = Scene::draw(rng, [size[1] as f32, size[0] as f32], frames_a_second);
             let mut painted = Array2::zeros(size);
             for frame in start..start + length {
                 scene.render(painted.view_mut(), &self.tone);
@@ -195,7 +205,7 @@ mod tests {
     use rustfft::{FftPlanner, num_complex::Complex64};
 
     fn movies(count: usize) -> Vec<Array3<f32>> {
-        let generator = MovieGenerator::new([36, 64], 30.0);
+        let generator = MovieGenerator::new([36, 64], 30.0, 1.0);
         (0..count)
             .map(|k| generator.draw(&mut seed::stream("test", "movie", &[&k.to_string()]), 300))
             .collect()
@@ -268,8 +278,30 @@ mod tests {
     }
 
     #[test]
+    fn at_a_faster_pace_neighbouring_frames_differ_more() {
+        let drawn = |pace: f64| {
+            let generator = MovieGenerator::new([12, 20], 30.0, pace);
+            let draw = |k: usize| generator.draw(&mut seed::stream("test", "movie", &[&k.to_string()]), 90);
+            (0..4).map(draw).collect::<Vec<_>>()
+        };
+        // The median: cuts come as often at any pace.
+        let change = |movies: &[Array3<f32>]| {
+            let changes = |movie: &Array3<f32>| {
+                let change = &movie.slice(s![1.., .., ..]) - &movie.slice(s![..-1, .., ..]);
+                change.outer_iter().map(|frame| frame.mapv(f32::abs).mean().unwrap()).collect::<Vec<_>>()
+            };
+            let mut all: Vec<f32> = movies.iter().flat_map(changes).collect();
+            all.sort_by(f32::total_cmp);
+            all[all.len() / 2]
+        };
+        let (calm, fast) = (change(&drawn(1.0)), change(&drawn(3.0)));
+        // Three times the way a frame, over edges of some pixels' width: less than three times the change.
+        assert!((1.8..3.3).contains(&(fast / calm)), "{calm} {fast}");
+    }
+
+    #[test]
     fn small_movies_are_as_smooth_as_footage_of_their_size() {
-        let generator = MovieGenerator::new([12, 20], 30.0);
+        let generator = MovieGenerator::new([12, 20], 30.0, 1.0);
         let (mut products, mut squares) = (0.0, 0.0);
         for k in 0..12 {
             let movie = generator.draw(&mut seed::stream("test", "movie", &[&k.to_string()]), 300);

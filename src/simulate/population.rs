@@ -242,7 +242,7 @@ mod tests {
 
     fn population(neurons: usize) -> Population {
         let config = SimulationConfig { neurons, ..Default::default() };
-        let generator = MovieGenerator::new([36, 64], 30.0);
+        let generator = MovieGenerator::new([36, 64], 30.0, 1.0);
         let movies: Vec<_> = (0..2)
             .map(|k| generator.draw(&mut seed::stream("test", "calibration", &[&k.to_string()]), 100))
             .collect();

@@ -13,7 +13,6 @@ use super::course::Course;
 use super::start;
 use super::trainer::{Targets, TrainingBatch};
 use super::validate::validate;
-use crate::atomic;
 use crate::data::batch::{Batch, Loader, LoaderConfig, TrainingMouse};
 use crate::data::{ClipConfig, Mouse, TrialId};
 use crate::error::{Error, Result};
@@ -21,6 +20,7 @@ use crate::event::{Event, Observer};
 use crate::model::checkpoint::{Checkpoint, Tensors};
 use crate::model::{Encoder, ModelConfig, Runtime};
 use crate::stop::Stop;
+use crate::{atomic, csv_file};
 
 /// Key of the checkpoint's metadata that says what it was trained with.
 const SETTINGS: &str = "settings";
@@ -208,11 +208,5 @@ pub fn read_csv(path: &Path) -> Result<Vec<EpochMetrics>> {
 
 /// Writes a member's `metrics.csv`.
 pub(super) fn write_csv(path: &Path, metrics: &[EpochMetrics]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let failed = |e: String| Error::Failed(format!("{}: {e}", path.display()));
-    for line in metrics {
-        writer.serialize(line).map_err(|e| failed(e.to_string()))?;
-    }
-    let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
-    atomic::write_bytes(path, &bytes)
+    csv_file::write_records(path, metrics)
 }

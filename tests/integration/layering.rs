@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What every module may use: they know no stage.
-const BASE: [&str; 8] = ["atomic", "device", "error", "event", "hdf5_file", "metric", "seed", "stop"];
+const BASE: [&str; 9] =
+    ["atomic", "csv_file", "device", "error", "event", "hdf5_file", "metric", "seed", "stop"];
 
 /// The stages from left to right, and what stands beside them, each with what it may use besides the base
 /// and itself. A new module has to be given its place here.
