@@ -41,6 +41,8 @@ struct Watched {
     stderr: BufReader<ChildStderr>,
     /// Like `http://127.0.0.1:4000/TOKEN/`.
     url: String,
+    /// What it said before it gave the address.
+    before: String,
 }
 
 impl Watched {
@@ -60,7 +62,7 @@ impl Watched {
             assert!(stderr.read_line(&mut line).unwrap() > 0, "no address: {before}");
         }
         let url = line.trim_end().rsplit(' ').next().unwrap().to_string();
-        Self { child, stderr, url }
+        Self { child, stderr, url, before }
     }
 
     /// `127.0.0.1:PORT`
@@ -96,10 +98,10 @@ impl Watched {
 
     /// Waits for the end; returns what it wrote to standard error.
     fn end(mut self) -> String {
-        let mut rest = String::new();
-        self.stderr.read_to_string(&mut rest).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{rest}");
-        rest
+        let mut said = self.before;
+        self.stderr.read_to_string(&mut said).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{said}");
+        said
     }
 }
 
@@ -169,8 +171,8 @@ fn a_watched_run_shows_the_movies_that_it_keeps_and_keeps_the_same_bytes() {
         assert_eq!(unpacked(&shown["runs"][0]["reconstruction"], frame), levels(&kept.movie));
     }
     assert_forming(&lab, &watched);
-    let (token, rest) = (watched.token().to_string(), watched.end());
-    assert!(rest.contains("ssh -L ") && rest.contains("--preview draws on a terminal"), "{rest}");
+    let (token, said) = (watched.token().to_string(), watched.end());
+    assert!(said.contains("ssh -L ") && said.contains("--preview draws on a terminal"), "{said}");
     // The log is for everybody who may read the run.
     assert!(!fs::read_to_string(lab.path("run/log.jsonl")).unwrap().contains(&token));
     assert!(contents(&results) == unwatched, "a watched run differs");
