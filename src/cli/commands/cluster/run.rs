@@ -13,14 +13,17 @@ use crate::cli::machine;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::workspace::Workspace;
-use crate::cluster::holder::host;
+use crate::cluster::claim::{Claims, Heartbeat};
+use crate::cluster::holder::{Life, host};
 use crate::cluster::journal::{Entry, Happened, Journal};
 use crate::cluster::places::Places;
 use crate::cluster::plan::Plan;
 use crate::cluster::pool::{Item, Pool, State, Told};
+use crate::cluster::slurm::client;
 use crate::cluster::status::Planned;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
+use crate::stop::Stop;
 
 /// What the bar calls it.
 const TASK: &str = "run";
@@ -42,12 +45,25 @@ pub fn run(args: &RunArgs, session: &Session) -> Result<()> {
     Planned::of(&plan, &workspace.folder).write(&places)?;
     let jobs = args.jobs.get();
     warn_of_memory(&plan, jobs, &run);
+    bury(&places)?;
     let begun = Entry::now("", Happened::Started).time;
     let states = work(&workspace, &plan, &run, session, (jobs, &settings, &places))?;
     let stopped = run.stop.is_requested();
     run.close()?;
     summary(&plan, &states, &Journal::new(places.journals()).read()?, begun)?;
     if stopped { Err(Error::Interrupted) } else { verdict(&plan, &states) }
+}
+
+/// Removes the claims of processes that died: nobody else would where the task is done all the same.
+fn bury(places: &Places) -> Result<()> {
+    let claims = Claims::open(places.claims(), Heartbeat::default(), Box::new(client::life))?;
+    for holder in claims.held()? {
+        if holder.life() == Life::Dead {
+            // Taken over, and given up at once.
+            claims.attempt(&holder.task, &Stop::default())?;
+        }
+    }
+    Ok(())
 }
 
 fn warn_of_memory(plan: &Plan, jobs: usize, run: &Run) {
