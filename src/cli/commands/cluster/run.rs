@@ -121,7 +121,8 @@ fn work(
         }
         Told::Ended(..) => {}
         Told::Died(name, times, how) => {
-            let entry = Entry { message: Some(how.clone()), ..Entry::now(name, Happened::Died) };
+            let entry =
+                Entry { message: Some(how.clone()), tail: log.end(), ..Entry::now(name, Happened::Died) };
             // The end of the run says it again; a journal that can't be written has failed the task by itself.
             let _ = journal.add(&entry);
             run.observer.emit(Event::Warning { message: format!("{name}, attempt {times}: {how}") });
@@ -134,6 +135,11 @@ fn work(
     Ok(states)
 }
 
+/// Lines of the workers' log that are shown of a task over which they died.
+const LAST: usize = 5;
+/// Bytes at its end that these are looked for in.
+const LONGEST: usize = 4096;
+
 /// What the workers say.
 struct Log(PathBuf, File);
 
@@ -141,6 +147,14 @@ impl Log {
     fn open(path: PathBuf) -> Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::io(&path))?;
         Ok(Self(path, file))
+    }
+
+    /// The last lines.
+    fn end(&self) -> Vec<String> {
+        let bytes = std::fs::read(&self.0).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LONGEST)..]).into_owned();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(LAST)..].iter().map(ToString::to_string).collect()
     }
 
     /// A handle for one more process; they all append.
