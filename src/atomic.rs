@@ -109,6 +109,27 @@ pub fn clear_leftovers(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Removes what killed processes left half-written, files and folders, in `folder` under names that start with one of
+/// `starts`; only for one who alone writes those.
+///
+/// # Errors
+/// [`Error::Io`] when it can't be read or something can't be removed.
+pub fn clear_leftovers_of(folder: &Path, starts: &[String]) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let entry = entry.map_err(Error::io(folder))?.path();
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        let Some(name) = name.strip_prefix('.').filter(|name| name.ends_with(".tmp")) else { continue };
+        if starts.iter().any(|start| name.starts_with(start)) {
+            let removed = if entry.is_dir() { fs::remove_dir_all(&entry) } else { fs::remove_file(&entry) };
+            removed.map_err(Error::io(&entry))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the parent folder and clears what a killed process may have left of the temporary.
 fn prepare(path: &Path) -> Result<PathBuf> {
     let name = path
@@ -153,6 +174,20 @@ mod tests {
         assert!(said.contains("another process"), "{said}");
         drop(claim);
         assert!(claim_folder(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn leftovers_are_cleared_by_name_and_nothing_else_is_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in [".a.h5.12.tmp", ".b.h5.12.tmp", "a.h5", ".a.h5"] {
+            fs::write(at(name), "").unwrap();
+        }
+        fs::create_dir_all(at(".a.folder.3.tmp/inside")).unwrap();
+        clear_leftovers_of(folder.path(), &["a.".into()]).unwrap();
+        let left = [".b.h5.12.tmp", "a.h5", ".a.h5"].map(|name| at(name).exists());
+        assert_eq!((left, fs::read_dir(folder.path()).unwrap().count()), ([true; 3], 3));
+        clear_leftovers_of(&at("nowhere"), &["a.".into()]).unwrap();
     }
 
     #[test]

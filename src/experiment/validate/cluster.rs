@@ -10,7 +10,9 @@ const MOST: usize = 1_000_000;
 pub(super) fn check_cluster(cluster: &ClusterConfig) -> Checked {
     for control in &cluster.controls {
         let known = control.parse::<Condition>();
-        check(known.is_ok(), "cluster.controls", || format!("has {}", known.err().unwrap_or_default()))?;
+        check(known.is_ok(), "cluster.controls", || {
+            format!("has an unknown name: {}", known.err().unwrap_or_default())
+        })?;
     }
     for (at, control) in cluster.controls.iter().enumerate() {
         let twice = cluster.controls[..at].contains(control);

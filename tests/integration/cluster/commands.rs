@@ -19,7 +19,7 @@ fn a_plan_marks_what_is_done_and_is_the_same_in_json() {
     let first = plan();
     assert_eq!(first, plan());
     assert!(done(&first).is_empty());
-    assert!(!lab.path("run").exists(), "a plan writes nothing");
+    assert!(!lab.path("run/experiment.toml").exists(), "a plan starts no run");
     lab.ok(&["train", "small.toml"]);
     lab.ok(&["mask", "small.toml"]);
     assert_eq!(done(&plan()), ["train/0", "train/1", "mask/mouse", "mask/other"]);
@@ -58,7 +58,7 @@ fn without_slurm_submit_says_what_works_instead_and_a_dry_run_prints_the_scripts
     let lab = lab(SMALL);
     let said = lab.ok(&["submit", "small.toml", "--dry-run", "--set", "cluster.partition=fast"]);
     assert!(said.contains("#SBATCH --partition=fast") && said.contains("#SBATCH --array=0-"), "{said}");
-    assert!(!lab.path("run").exists(), "a dry run writes nothing");
+    assert!(!lab.path("run/experiment.toml").exists(), "a dry run starts no run");
     let nowhere = lab.path("nowhere");
     fs::create_dir(&nowhere).unwrap();
     let output = Command::cargo_bin("v1reel")
@@ -78,7 +78,7 @@ fn without_slurm_submit_says_what_works_instead_and_a_dry_run_prints_the_scripts
 fn slips_in_the_section_cluster_and_in_names_of_tasks_are_answered() {
     let lab = lab(SMALL);
     for (set, expected) in [
-        ("cluster.controls=[\"truth\"]", "cluster.controls has \"truth\" is no control"),
+        ("cluster.controls=[\"truth\"]", "cluster.controls has an unknown name: \"truth\""),
         ("cluster.cores=0", "cluster.cores is 0, expected at least 1"),
         ("cluster.partition=\"a b\"", "expected one word"),
         ("cluster.options=[\"fast\"]", "expected options of sbatch"),

@@ -28,10 +28,11 @@ pub fn turns() -> String {
     format!("{SMALL}{reconstruction}[decode]\nlags = [0, 3]\nstrengths = [0.1, 1.0]\n")
 }
 
-/// Says whether a file of a run may differ between ways to make it: what tells how it was made.
+/// Says whether a file of a run may differ between ways to make it: what tells how it was made, and what is kept only
+/// where it took long to find out.
 fn tells_how_it_was_made(path: &Path) -> bool {
     let name = path.file_name().unwrap().to_string_lossy();
-    path.starts_with("cluster") || ["manifest.json", "log.jsonl"].contains(&&*name)
+    path.starts_with("cluster") || ["manifest.json", "log.jsonl", "movie_groups.json"].contains(&&*name)
 }
 
 /// Everything a run made, by path inside the run. The page quotes the manifest, which is taken out.

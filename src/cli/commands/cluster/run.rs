@@ -13,14 +13,17 @@ use crate::cli::machine;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};
 use crate::cli::workspace::Workspace;
-use crate::cluster::holder::host;
+use crate::cluster::claim::{Claims, Heartbeat};
+use crate::cluster::holder::{Life, host};
 use crate::cluster::journal::{Entry, Happened, Journal};
 use crate::cluster::places::Places;
 use crate::cluster::plan::Plan;
 use crate::cluster::pool::{Item, Pool, State, Told};
+use crate::cluster::slurm::client;
 use crate::cluster::status::Planned;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
+use crate::stop::Stop;
 
 /// What the bar calls it.
 const TASK: &str = "run";
@@ -42,12 +45,25 @@ pub fn run(args: &RunArgs, session: &Session) -> Result<()> {
     Planned::of(&plan, &workspace.folder).write(&places)?;
     let jobs = args.jobs.get();
     warn_of_memory(&plan, jobs, &run);
+    bury(&places)?;
     let begun = Entry::now("", Happened::Started).time;
     let states = work(&workspace, &plan, &run, session, (jobs, &settings, &places))?;
     let stopped = run.stop.is_requested();
     run.close()?;
     summary(&plan, &states, &Journal::new(places.journals()).read()?, begun)?;
     if stopped { Err(Error::Interrupted) } else { verdict(&plan, &states) }
+}
+
+/// Removes the claims of processes that died: nobody else would where the task is done all the same.
+fn bury(places: &Places) -> Result<()> {
+    let claims = Claims::open(places.claims(), Heartbeat::default(), Box::new(client::life))?;
+    for holder in claims.held()? {
+        if holder.life() == Life::Dead {
+            // Taken over, and given up at once.
+            claims.attempt(&holder.task, &Stop::default())?;
+        }
+    }
+    Ok(())
 }
 
 fn warn_of_memory(plan: &Plan, jobs: usize, run: &Run) {
@@ -105,7 +121,8 @@ fn work(
         }
         Told::Ended(..) => {}
         Told::Died(name, times, how) => {
-            let entry = Entry { message: Some(how.clone()), ..Entry::now(name, Happened::Died) };
+            let entry =
+                Entry { message: Some(how.clone()), tail: log.end(), ..Entry::now(name, Happened::Died) };
             // The end of the run says it again; a journal that can't be written has failed the task by itself.
             let _ = journal.add(&entry);
             run.observer.emit(Event::Warning { message: format!("{name}, attempt {times}: {how}") });
@@ -118,6 +135,11 @@ fn work(
     Ok(states)
 }
 
+/// Lines of the workers' log that are shown of a task over which they died.
+const LAST: usize = 5;
+/// Bytes at its end that these are looked for in.
+const LONGEST: usize = 4096;
+
 /// What the workers say.
 struct Log(PathBuf, File);
 
@@ -125,6 +147,14 @@ impl Log {
     fn open(path: PathBuf) -> Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::io(&path))?;
         Ok(Self(path, file))
+    }
+
+    /// The last lines.
+    fn end(&self) -> Vec<String> {
+        let bytes = std::fs::read(&self.0).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LONGEST)..]).into_owned();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(LAST)..].iter().map(ToString::to_string).collect()
     }
 
     /// A handle for one more process; they all append.

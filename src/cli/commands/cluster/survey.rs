@@ -113,11 +113,19 @@ impl<'a> Survey<'a> {
         Ok(Some(facts))
     }
 
-    /// Says whether the output of a task is there, so that nothing is to be done.
+    /// Says whether the output of a task is there, so that nothing is to be done. A damaged one is none: who makes it
+    /// will say what is wrong with it.
     ///
     /// # Errors
     /// When a file can't be read.
     pub fn is_done(&self, task: &Task, plan: &Plan) -> Result<bool> {
+        match self.is_there(task, plan) {
+            Err(Error::Invalid { .. }) => Ok(false),
+            other => other,
+        }
+    }
+
+    fn is_there(&self, task: &Task, plan: &Plan) -> Result<bool> {
         let folder = &self.workspace.folder;
         let output = task.work.output(folder, &plan.recordings);
         if !output.exists() {

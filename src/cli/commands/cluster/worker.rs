@@ -2,6 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::survey::{Survey, has_stamp, write_stamp};
 use super::tail::Tail;
 use crate::ablate::Order;
+use crate::atomic;
 use crate::cli::chosen::Chosen;
 use crate::cli::commands::{ablate, evaluate, mask, reconstruct, train};
 use crate::cli::linear::LinearDecoders;
@@ -17,6 +19,7 @@ use crate::cli::workspace::Workspace;
 use crate::cluster::claim::{Attempt, Claim, Claims};
 use crate::cluster::journal::{Entry, Happened, Journal, peak_memory_gb};
 use crate::cluster::plan::{Plan, Task};
+use crate::cluster::recording::Recording;
 use crate::cluster::task::{Piece, Source, Work};
 use crate::ensemble::Ensemble;
 use crate::error::{Error, Result};
@@ -130,8 +133,39 @@ impl Worker<'_> {
         Ok(self.ensemble.get_or_init(|| ensemble))
     }
 
+    /// Removes what processes that were killed over this task left half-written: it is ours alone now.
+    fn clear(&self, task: &Task) -> Result<()> {
+        let (folder, recordings) = (&self.workspace.folder, &self.plan.recordings);
+        let output = task.work.output(folder, recordings);
+        let place = output.parent().unwrap_or(folder.path());
+        let start = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let starts = match &task.work {
+            // Its folder is cleared as it is claimed.
+            Work::Train(_) => return Ok(()),
+            Work::Mask(mouse) => ["npy", "png"].map(|e| format!("{}.{e}.", recordings[*mouse].mouse)).into(),
+            Work::Decode(mouse) => {
+                let Recording { mouse, chosen, .. } = &recordings[*mouse];
+                let places = chosen.iter().map(|trial| folder.decoded(mouse, trial.id));
+                return places
+                    .filter_map(|path| path.parent().map(Path::to_path_buf))
+                    .try_for_each(|place| atomic::clear_leftovers_of(&place, &start(&["decoded.h5."])));
+            }
+            Work::Movie(_, member) => vec![format!("member_{member}.h5.")],
+            // All that is written there.
+            Work::Reconstruct(_) => start(&[""]),
+            Work::AblateNeurons => start(&["neuron_ablation"]),
+            Work::AblateBehavior => start(&["behavior_ablation"]),
+            Work::Evaluate => start(&["trials.csv.", "summary.csv.", "course."]),
+            Work::Report => {
+                return atomic::clear_leftovers_of(folder.path(), &start(&["report."]));
+            }
+        };
+        atomic::clear_leftovers_of(place, &starts)
+    }
+
     fn make(&self, task: &Task) -> Result<()> {
         let (workspace, run) = (self.workspace, self.run);
+        self.clear(task)?;
         match &task.work {
             Work::Train(member) => train::train_member(workspace, &workspace.model()?, *member, run),
             Work::Mask(mouse) => mask::make(workspace, self.ensemble()?, *mouse, run),
@@ -163,7 +197,7 @@ impl Worker<'_> {
 
     fn movie(&self, piece: &Piece, member: usize) -> Result<()> {
         let (ensemble, run) = (self.ensemble()?, self.run);
-        let make = |plan: &TrialPlan<'_>, folder: &std::path::Path| {
+        let make = |plan: &TrialPlan<'_>, folder: &Path| {
             plan.reconstruct_member(ensemble, folder, member, &run.observer)
         };
         self.with(piece, |chosen| match piece.source {
