@@ -15,6 +15,8 @@ fn workers_make_the_bytes_that_the_commands_make_and_nothing_twice() {
         &["--set", "cluster.controls=[\"shuffled-neurons\"]", "--set", "cluster.ablate=[\"neurons\"]"],
     ]
     .concat();
+    // Named in full, as a run names itself: the page says what it was asked for.
+    let run = lab.path("run");
     let with = |command: &[&'static str]| [command, &set[..]].concat();
     let expected = plain(
         &lab,
@@ -24,7 +26,7 @@ fn workers_make_the_bytes_that_the_commands_make_and_nothing_twice() {
             &with(&["reconstruct", "small.toml", "--controls", "shuffled-neurons"]),
             &with(&["ablate", "neurons", "small.toml"]),
             &with(&["evaluate", "small.toml"]),
-            &["report", "run"],
+            &["report", run.to_str().unwrap()],
         ],
     );
     let said = lab.ok(&with(&["run", "small.toml", "--jobs", "2"]));
