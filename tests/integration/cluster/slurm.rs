@@ -245,7 +245,7 @@ fn the_demo_with_a_training_ends_in_job_arrays_with_the_bytes_of_a_local_run() {
     lab.ok(&["simulate", "simulated", "--config", recipe.to_str().unwrap()]);
     let text = "preset = \"demo\"\nname = \"demo\"\nrun = \"run\"\n[data]\nmice = [\"simulated\"]\ntrial_count = 3\n\
                 [ensemble]\nmembers = 2\n";
-    lab.write("small.toml", &format!("{text}{JOBS}controls = [\"shuffled-neurons\"]\n"));
+    lab.write("small.toml", &format!("{text}{JOBS}train = false\ncontrols = [\"shuffled-neurons\"]\n"));
     // The first comes trained; the second is trained.
     let bring = || {
         fs::create_dir_all(lab.path("run/members/0")).unwrap();
