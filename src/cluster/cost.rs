@@ -32,7 +32,7 @@ const PREDICTION_OF_GRADIENT: f64 = 0.37;
 /// Core seconds that a frame of a result takes to be drawn and encoded: GIF and MP4 of three movies side by side.
 const PICTURE_FRAME: f64 = 0.03;
 /// Core seconds that a frame of a trial takes to be scored, or packed into the page.
-const SCORED_FRAME: f64 = 0.01;
+const SCORED_FRAME: f64 = 0.0005;
 /// Core seconds of the linear decoder: a frame that is added, for each pair of features; and its solution, for the
 /// cube of their number.
 const DECODER_FRAME: f64 = 7e-11;
