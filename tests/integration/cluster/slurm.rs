@@ -112,7 +112,8 @@ fn job_arrays_end_with_the_same_bytes_whatever_is_killed_requeued_or_down() {
     let Some(slurm) = Slurm::start() else { return };
     // Long enough that something is at work when it is killed.
     let text = SMALL.replace("epoch_samples = 8", "epoch_samples = 1200");
-    let text = text.replace("iterations = 3", "iterations = 150");
+    let text =
+        text.replace("iterations = 3", "iterations = 150").replace("trial_count = 1", "trial_count = 2");
     let lab = lab(&format!("{text}{JOBS}"));
     let expected = plain(
         &lab,
