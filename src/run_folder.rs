@@ -24,6 +24,16 @@ impl RunFolder {
         self.0.join("members").join(index.to_string())
     }
 
+    /// Lists the logs of events that are there: that of the commands, then those of machines that shared the work, by
+    /// name.
+    pub fn event_logs(&self) -> Vec<PathBuf> {
+        let shared = std::fs::read_dir(self.0.join("cluster").join("events")).into_iter().flatten();
+        let mut shared: Vec<PathBuf> = shared.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        shared.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+        shared.sort();
+        [self.0.join("log.jsonl")].into_iter().filter(|path| path.exists()).chain(shared).collect()
+    }
+
     /// Weights of one member.
     pub fn model(&self, index: usize) -> PathBuf {
         self.member(index).join("model.safetensors")

@@ -12,8 +12,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::live::{Developed, Live};
 
-/// Frames are drawn so far apart: fast enough to see motion, slow enough for ssh.
-const TICK: Duration = Duration::from_millis(125);
+/// Frames are drawn so far apart: fast enough to see motion, slow enough for a thin line.
+const TICK: Duration = Duration::from_millis(200);
 /// Small movies are enlarged up to this.
 const MOST_ENLARGED: f64 = 4.0;
 /// Lines that the preview leaves to others: its title, its caption, bars, a prompt.
@@ -65,7 +65,7 @@ impl Preview {
         bars.set_move_cursor(true);
         let bar = bars.insert(0, ProgressBar::new_spinner().with_style(style()));
         let (stopped, ink) = (Arc::clone(&stop), Ink::from_environment(|name| std::env::var(name).ok()));
-        let thread = std::thread::spawn(move || {
+        let draw = move || {
             let mut frame = 0;
             while !stopped.load(Ordering::Relaxed) {
                 if let Some(shown) = live.developed() {
@@ -77,8 +77,10 @@ impl Preview {
                 std::thread::sleep(TICK);
             }
             bar.finish_and_clear();
-        });
-        Self { stop, thread: Some(thread) }
+        };
+        // Where the system gives no thread there is no preview, and the work goes on.
+        let thread = std::thread::Builder::new().name("preview".into()).spawn(draw).ok();
+        Self { stop, thread }
     }
 
     /// Takes the picture away.
@@ -186,30 +188,31 @@ fn lines(image: ArrayView2<f32>, ink: Ink) -> Vec<String> {
 
 /// Draws one line of pixels, each the upper above the lower.
 fn line(columns: impl Iterator<Item = (u8, u8)>, ink: Ink) -> String {
-    let (mut text, mut before) = (String::new(), None);
+    let color = match ink {
+        Ink::TrueColor => rgb,
+        Ink::Greys => grey,
+        Ink::Letters => return columns.map(letter).collect(),
+    };
+    let (mut text, mut before) = (String::new(), [None, None]);
     for (upper, lower) in columns {
-        let codes = match ink {
-            Ink::TrueColor => Some((rgb(upper), rgb(lower))),
-            Ink::Greys => Some((grey(upper), grey(lower))),
-            Ink::Letters => None,
-        };
-        let Some((over, under)) = codes else {
-            let mean = (usize::from(upper) + usize::from(lower)) / 2;
-            text.push(char::from(RAMP[mean * RAMP.len() / 256]));
-            continue;
-        };
         // Said once for all pixels that follow: ssh carries every byte.
-        let codes = format!("\x1b[38;{over};48;{under}m");
-        if before.as_ref() != Some(&codes) {
-            text.push_str(&codes);
-            before = Some(codes);
+        let now = [(38, upper), (48, lower)].map(|(part, level)| Some(format!("{part};{}", color(level))));
+        let new = now.iter().zip(&before).filter(|(now, before)| now != before);
+        let codes: Vec<&str> = new.filter_map(|(now, _)| now.as_deref()).collect();
+        if !codes.is_empty() {
+            // Writing to a string does not fail.
+            let _ = write!(text, "\x1b[{}m", codes.join(";"));
         }
         text.push('▀');
+        before = now;
     }
-    if before.is_some() {
-        text.push_str("\x1b[0m");
-    }
-    text
+    text + "\x1b[0m"
+}
+
+/// The letter that is about as bright as two pixels.
+fn letter((upper, lower): (u8, u8)) -> char {
+    let mean = (usize::from(upper) + usize::from(lower)) / 2;
+    char::from(RAMP[mean * RAMP.len() / 256])
 }
 
 fn rgb(level: u8) -> String {
@@ -244,14 +247,16 @@ mod tests {
 
     #[test]
     fn half_blocks_show_the_upper_pixel_before_the_lower_and_say_a_colour_once() {
-        let image = array![[0.0, 0.0, 255.0], [255.0, 255.0, 100.0]];
+        let image = array![[0.0, 0.0, 255.0, 255.0], [255.0, 255.0, 100.0, 0.0]];
         assert_eq!(
             lines(image.view(), Ink::TrueColor),
-            ["\x1b[38;2;0;0;0;48;2;255;255;255m▀▀\x1b[38;2;255;255;255;48;2;100;100;100m▀\x1b[0m"]
+            [
+                "\x1b[38;2;0;0;0;48;2;255;255;255m▀▀\x1b[38;2;255;255;255;48;2;100;100;100m▀\x1b[48;2;0;0;0m▀\x1b[0m"
+            ],
         );
         assert_eq!(
             lines(image.view(), Ink::Greys),
-            ["\x1b[38;5;16;48;5;231m▀▀\x1b[38;5;231;48;5;241m▀\x1b[0m"]
+            ["\x1b[38;5;16;48;5;231m▀▀\x1b[38;5;231;48;5;241m▀\x1b[48;5;16m▀\x1b[0m"]
         );
     }
 

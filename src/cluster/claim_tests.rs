@@ -1,3 +1,5 @@
+//! Claims raced for by threads, left by dead processes, and taken over.
+
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,7 +1,7 @@
 //! What a task takes: memory, cores, time. Counted from sizes and settings, with constants measured on one machine.
 //!
 //! Measured on 2 cores of an Intel Xeon with AVX-512 (`cargo bench`, the tables of README.md), in seconds for one clip
-//! of 16 frames: the gradient to the movie 0.459 with the paper's encoder (14.6 billion multiply-adds, 113 million
+//! of 16 frames: the gradient to the movie 0.459 with the paper's encoder (14.6 billion multiply-adds, 131 million
 //! numbers kept) and 0.0026 with the demo's (0.0427, 1.14); a training step's share 0.95 and 0.0069; a prediction
 //! 0.17 with the paper's. The two encoders give the two constants of each line below.
 
@@ -25,14 +25,14 @@ struct Rate {
 }
 
 /// Core seconds are twice the seconds on two cores.
-const GRADIENT: Rate = Rate { multiply_adds: 2.0 * 0.0193, numbers: 2.0 * 0.00157 };
-const TRAINING: Rate = Rate { multiply_adds: 2.0 * 0.0260, numbers: 2.0 * 0.00505 };
+const GRADIENT: Rate = Rate { multiply_adds: 2.0 * 0.01642, numbers: 2.0 * 0.001675 };
+const TRAINING: Rate = Rate { multiply_adds: 2.0 * 0.01676, numbers: 2.0 * 0.005391 };
 /// A prediction takes so much of a gradient: 0.17 of 0.459 seconds.
 const PREDICTION_OF_GRADIENT: f64 = 0.37;
 /// Core seconds that a frame of a result takes to be drawn and encoded: GIF and MP4 of three movies side by side.
 const PICTURE_FRAME: f64 = 0.03;
 /// Core seconds that a frame of a trial takes to be scored, or packed into the page.
-const SCORED_FRAME: f64 = 0.01;
+const SCORED_FRAME: f64 = 0.0005;
 /// Core seconds of the linear decoder: a frame that is added, for each pair of features; and its solution, for the
 /// cube of their number.
 const DECODER_FRAME: f64 = 7e-11;

@@ -1,3 +1,5 @@
+//! The cost model against the measurements that its constants were fitted to.
+
 use super::*;
 use crate::cluster::plan::Plan;
 use crate::cluster::recording::Assumption;

@@ -1,3 +1,5 @@
+//! Plans and the job arrays that they are cut into.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! A pool of shell workers: order, failures, deaths, stops.
+
 use std::time::Instant;
 
 use super::*;

@@ -21,6 +21,9 @@ pub struct ClusterConfig {
     pub controls: Vec<String>,
     /// Ablations to make.
     pub ablate: Vec<AblationPart>,
+    /// Train members. When false, those that are there are taken as they are, whatever they were trained with, and only
+    /// missing ones are trained: for members that were imported or came with v1reel.
+    pub train: bool,
     /// CPU cores of a job; it starts as many threads.
     #[schemars(extend("unit" = "cores"))]
     pub cores: usize,
@@ -82,6 +85,7 @@ impl Default for ClusterConfig {
         Self {
             controls: Vec::new(),
             ablate: Vec::new(),
+            train: true,
             cores: 4,
             memory_gb: 0.0,
             gpus: 0,

@@ -24,6 +24,11 @@ use v1reel::reconstruct::result::MemberResult;
 use super::report::chromium;
 use super::whole_way::{Lab, SMALL};
 
+/// Iterations that are over soon.
+const FEW: usize = 12;
+/// Iterations that take longer than a browser needs to start.
+const MANY: usize = 200;
+
 /// A lab with members and mask, and so many iterations to make of each of two trials.
 fn lab(iterations: usize) -> Lab {
     let lab = Lab::new("neurons = 12\n");
@@ -137,7 +142,7 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn a_watched_run_shows_the_movies_that_it_keeps_and_keeps_the_same_bytes() {
-    let lab = lab(40);
+    let lab = lab(FEW);
     lab.ok(&["reconstruct", "small.toml"]);
     let results = lab.path("run/reconstructions");
     let unwatched = contents(&results);
@@ -182,8 +187,8 @@ fn a_watched_run_shows_the_movies_that_it_keeps_and_keeps_the_same_bytes() {
 fn assert_forming(lab: &Lab, watched: &Watched) {
     let movie = watched.json("movie/0");
     let scene = watched.json(&format!("scene/{}", movie["scene"]));
-    assert_eq!(movie["step"], 40, "who was watched is shown to the end");
-    assert_eq!(movie["losses"].as_array().unwrap().len(), 40);
+    assert_eq!(movie["step"], FEW, "who was watched is shown to the end");
+    assert_eq!(movie["losses"].as_array().unwrap().len(), FEW);
     let path = format!("run/reconstructions/mouse/{}/member_{}.h5", scene["trial"], scene["movie"]);
     let raw = MemberResult::read(&lab.path(&path)).unwrap();
     let losses: Vec<f64> = movie["losses"].as_array().unwrap().iter().map(|l| l.as_f64().unwrap()).collect();
@@ -201,7 +206,7 @@ fn assert_forming(lab: &Lab, watched: &Watched) {
 
 #[test]
 fn the_live_view_refuses_everybody_else() {
-    let lab = lab(40);
+    let lab = lab(FEW);
     let watched = Watched::start(&lab);
     let (host, path) = (watched.host().to_string(), format!("/{}/", watched.token()));
     let status = |method: &str, host: &str, path: &str| watched.request(method, host, path).0;
@@ -261,8 +266,7 @@ fn in_a_browser_the_movie_forms_and_moves_and_the_page_outlives_the_run() {
         eprintln!("skipped: no node (apt-get install nodejs)");
         return;
     }
-    // Long enough that the browser is there before the end.
-    let lab = lab(300);
+    let lab = lab(MANY);
     let watched = Watched::start(&lab);
     let profile = tempfile::tempdir().unwrap();
     let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/live_reader.js");

@@ -72,26 +72,24 @@ struct LogLine {
     loss: f64,
 }
 
-/// Reads how the masks were trained from `log.jsonl`; lines that say something else are passed over.
+/// Reads how the masks were trained from the logs; lines that say something else are passed over.
 ///
 /// # Errors
-/// When the log can't be read.
+/// When a log can't be read.
 pub(super) fn mask_losses(run: &Run) -> Result<Vec<MaskLosses>> {
     let mut tasks: BTreeMap<String, BTreeMap<u64, f64>> = BTreeMap::new();
-    let path = run.folder.path().join("log.jsonl");
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    // Line by line: the log of a long training is large.
-    let log = BufReader::new(File::open(&path).map_err(Error::io(&path))?);
-    for line in log.split(b'\n') {
-        let line = line.map_err(Error::io(&path))?;
-        match serde_json::from_slice::<LogLine>(&line) {
-            // A mask that was trained again: the later one counts.
-            Ok(line) if line.task.starts_with("mask ") => {
-                tasks.entry(line.task).or_default().insert(line.step, line.loss);
+    for path in run.folder.event_logs() {
+        // Line by line: the log of a long training is large.
+        let log = BufReader::new(File::open(&path).map_err(Error::io(&path))?);
+        for line in log.split(b'\n') {
+            let line = line.map_err(Error::io(&path))?;
+            match serde_json::from_slice::<LogLine>(&line) {
+                // A mask that was trained again: the later one counts.
+                Ok(line) if line.task.starts_with("mask ") => {
+                    tasks.entry(line.task).or_default().insert(line.step, line.loss);
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
     let losses = tasks.into_iter().map(|(task, points)| MaskLosses {

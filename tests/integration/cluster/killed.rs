@@ -43,7 +43,7 @@ fn kill(pid: u64, signal: &str) {
 
 #[test]
 fn two_runs_at_once_whose_workers_are_killed_end_with_the_same_bytes_and_do_nothing_twice() {
-    let lab = lab(SMALL);
+    let lab = lab(&SMALL.replace("trial_count = 1", "trial_count = 2"));
     let expected = plain(
         &lab,
         &[

@@ -15,6 +15,8 @@ fn workers_make_the_bytes_that_the_commands_make_and_nothing_twice() {
         &["--set", "cluster.controls=[\"shuffled-neurons\"]", "--set", "cluster.ablate=[\"neurons\"]"],
     ]
     .concat();
+    // Named in full, as a run names itself: the page says what it was asked for.
+    let run = lab.path("run");
     let with = |command: &[&'static str]| [command, &set[..]].concat();
     let expected = plain(
         &lab,
@@ -24,13 +26,13 @@ fn workers_make_the_bytes_that_the_commands_make_and_nothing_twice() {
             &with(&["reconstruct", "small.toml", "--controls", "shuffled-neurons"]),
             &with(&["ablate", "neurons", "small.toml"]),
             &with(&["evaluate", "small.toml"]),
-            &["report", "run"],
+            &["report", run.to_str().unwrap()],
         ],
     );
     let said = lab.ok(&with(&["run", "small.toml", "--jobs", "2"]));
-    // 2 members, masks and decoders of 2 mice, 2 x 2 trials: each 2 movies and a reconstruction, three kinds of them
-    // besides the plain one (shuffled, two methods of half the neurons); ablation, scores, page.
-    let tasks = 2 + 2 + 2 + 4 * 4 * 3 + 3;
+    // 2 members, masks and decoders of 2 mice, a trial of each: 2 movies and a reconstruction, of four kinds (recorded,
+    // shuffled, two methods of half the neurons); ablation, scores, page.
+    let tasks = 2 + 2 + 2 + 2 * 4 * 3 + 3;
     assert!(said.contains(&format!("{tasks} tasks: {tasks} done")), "{said}");
     assert_same(&expected, &made(&lab.path("run")));
     assert!(standings(&lab).values().all(|standing| standing == "done"));

@@ -112,7 +112,8 @@ fn job_arrays_end_with_the_same_bytes_whatever_is_killed_requeued_or_down() {
     let Some(slurm) = Slurm::start() else { return };
     // Long enough that something is at work when it is killed.
     let text = SMALL.replace("epoch_samples = 8", "epoch_samples = 1200");
-    let text = text.replace("iterations = 3", "iterations = 150");
+    let text =
+        text.replace("iterations = 3", "iterations = 150").replace("trial_count = 1", "trial_count = 2");
     let lab = lab(&format!("{text}{JOBS}"));
     let expected = plain(
         &lab,
@@ -245,7 +246,7 @@ fn the_demo_with_a_training_ends_in_job_arrays_with_the_bytes_of_a_local_run() {
     lab.ok(&["simulate", "simulated", "--config", recipe.to_str().unwrap()]);
     let text = "preset = \"demo\"\nname = \"demo\"\nrun = \"run\"\n[data]\nmice = [\"simulated\"]\ntrial_count = 3\n\
                 [ensemble]\nmembers = 2\n";
-    lab.write("small.toml", &format!("{text}{JOBS}controls = [\"shuffled-neurons\"]\n"));
+    lab.write("small.toml", &format!("{text}{JOBS}train = false\ncontrols = [\"shuffled-neurons\"]\n"));
     // The first comes trained; the second is trained.
     let bring = || {
         fs::create_dir_all(lab.path("run/members/0")).unwrap();

@@ -158,6 +158,9 @@ impl<'a> Survey<'a> {
         if !drawn || has("resume") || member >= experiment.members {
             return Ok(false);
         }
+        if !experiment.cluster.train {
+            return Ok(true);
+        }
         let (mice, model, stop) = (self.workspace.mice_of(member)?, self.workspace.model()?, Stop::default());
         let made = train::plan(self.workspace, &mice, &model, member, &stop).made(&folder)?;
         // One that does not say what it was trained on is taken, as by the other commands.
