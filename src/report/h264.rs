@@ -122,6 +122,10 @@ fn open_encoder(
     video.set_format(PixelFormat::YUV420P);
     video.set_time_base(Rational(1, kind.ticks()));
     video.set_frame_rate(Some(Rational::from(film.frame_rate_hz)));
+    if kind == FilmCodec::Mpeg4 {
+        // Its best constant quality: a quantiser of 2, in FFmpeg's unit of 118.
+        return video.open_with(Dictionary::from_iter([("flags", "+qscale"), ("global_quality", "236")]));
+    }
     if codec.name() != "libx264" {
         // Others know no constant quality by that name: bits enough for near lossless.
         video.set_bit_rate((f64::from(film.width * film.height) * film.frame_rate_hz) as usize);
