@@ -131,7 +131,8 @@ fn open_encoder(
         video.set_bit_rate((f64::from(film.width * film.height) * film.frame_rate_hz) as usize);
     }
     // Near lossless. No frames out of order: programs that count frames then find them where they are.
-    let options = [("preset", "medium"), ("crf", "16"), ("bf", "0")];
+    // One thread: how many there are would change the bytes.
+    let options = [("preset", "medium"), ("crf", "16"), ("bf", "0"), ("threads", "1")];
     video.open_with(Dictionary::from_iter(options))
 }
 

@@ -35,7 +35,8 @@ fn workers_make_the_bytes_that_the_commands_make_and_nothing_twice() {
     let tasks = 2 + 2 + 2 + 2 * 4 * 3 + 3;
     assert!(said.contains(&format!("{tasks} tasks: {tasks} done")), "{said}");
     assert_same(&expected, &made(&lab.path("run")));
-    assert!(standings(&lab).values().all(|standing| standing == "done"));
+    let standings = standings(&lab, &set);
+    assert!(standings.values().all(|standing| standing == "done"), "{standings:?}");
     assert_eq!(fs::read_dir(lab.path("run/cluster/claims")).unwrap().count(), 0);
 
     let said = lab.ok(&with(&["run", "small.toml"]));

@@ -6,7 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rand::Rng;
 use tempfile::TempDir;
+use v1reel::data::format::npy_array::write_numbers;
+use v1reel::seed;
 
 use super::page::{Block, Page};
 use super::root;
@@ -146,9 +149,25 @@ impl Workspace {
                 page.place(block),
                 imports.join(", ")
             );
-            return Ok(());
+            return self.arrays_in_place_of(block);
         }
         self.finish(Command::new(&python).args(["-c", &block.text]))
+    }
+
+    /// Makes the arrays that an example in Python would have saved, of its shapes, for the examples that follow.
+    fn arrays_in_place_of(&self, block: &Block) -> Result<(), String> {
+        for (name, shape) in [
+            ("movies.npy", &[20, 90, 12, 16][..]),
+            ("responses.npy", &[20, 20, 90]),
+            ("behavior.npy", &[20, 2, 90]),
+        ] {
+            if block.text.contains(&format!("np.save(\"{name}\"")) {
+                let mut rng = seed::stream("docs", name, &[]);
+                let values = (0..shape.iter().product()).map(|_| f32::from(rng.random::<u8>()));
+                write_numbers(&self.path(name), shape, values).map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(())
     }
 
     fn finish(&self, command: &mut Command) -> Result<(), String> {
