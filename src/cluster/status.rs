@@ -162,7 +162,7 @@ impl Status {
             let (holder, last) = (holders.remove(&task.name), last.remove(&task.name));
             let gone = |other: &String| matches!(standings[other], Standing::Failed | Standing::Blocked);
             let blocked = task.after.iter().any(gone);
-            let there = run.path().join(&task.output).exists();
+            let there = is_there(run, &task);
             let standing = standing(&task, planned.time, there, holder.is_some(), last.as_ref(), blocked);
             standings.insert(task.name.clone(), standing);
             let hours = took.get(&task.name).copied();
@@ -178,6 +178,13 @@ impl Status {
             |task: &&TaskStatus| stage.is_none_or(|stage| task.stage == stage) && task.standing == standing;
         self.tasks.iter().filter(of).count()
     }
+}
+
+/// Says whether the output of a task is there, or what was made of it: the movies of members are not kept where there
+/// are many reconstructions.
+fn is_there(run: &RunFolder, task: &PlannedTask) -> bool {
+    let output = run.path().join(&task.output);
+    output.exists() || (task.stage == Stage::Movies && output.with_file_name("ensemble.h5").exists())
 }
 
 fn standing(

@@ -24,14 +24,23 @@ pub struct Places<'a> {
     pub arguments: &'a [String],
 }
 
-/// What comes after the options: waits for the program, passes signals on, and puts the job back into the queue when
-/// its work is to go on.
-const BODY: &str = r#"
-got= last=
-pass() { got=$1 last=$1; kill -s "$1" "$child" 2>/dev/null; }
+/// What comes after the options: a signal is the program's, from before the program is there.
+const HEAD: &str = r#"set -u
+got= last= child=
+pass() {
+    got=$1 last=$1
+    [ -z "$child" ] || kill -s "$1" "$child" 2>/dev/null
+}
 trap 'pass USR1' USR1
 trap 'pass TERM' TERM
+"#;
+
+/// What comes after the start: waits for the program, passes signals on, and puts the job back into the queue when
+/// its work is to go on.
+const BODY: &str = r#"
 child=$!
+# A signal that came before this line has not reached it.
+[ -z "$last" ] || kill -s "$last" "$child" 2>/dev/null
 while :; do
     wait "$child"
     code=$?
@@ -69,7 +78,7 @@ pub fn script(array: &Array, cluster: &ClusterConfig, places: &Places<'_>) -> St
     for option in options(array, cluster, places) {
         text += &format!("#SBATCH {option}\n");
     }
-    text += "set -u\n";
+    text += HEAD;
     for line in &cluster.setup {
         text += &format!("{line}\n");
     }

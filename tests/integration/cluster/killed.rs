@@ -103,7 +103,7 @@ fn a_task_that_fails_is_told_with_its_last_words_and_the_others_go_on() {
     assert!(said.contains("failed (exit code 1)") && said.contains("other.npy"), "{said}");
     assert!(said.contains("not begun, because they need what failed"), "{said}");
     assert!(complaint.contains("makes only what is missing"), "{complaint}");
-    let standings = standings(&lab, &[]);
+    let standings = standings(&lab);
     let of = |start: &str| -> Vec<&str> {
         standings.iter().filter(|(name, _)| name.starts_with(start)).map(|(_, s)| s.as_str()).collect()
     };
@@ -132,7 +132,7 @@ fn a_run_that_is_asked_to_stop_stops_its_workers_and_goes_on_later() {
     assert_eq!(run.wait().unwrap().code(), Some(75));
     assert!(holders(&lab).is_empty());
     assert!(lab.path("run/members/0/resume").exists(), "its state was not saved");
-    assert_eq!(standings(&lab, &[])["train/0"], "interrupted");
+    assert_eq!(standings(&lab)["train/0"], "interrupted");
 
     let mut run = start(&lab, &[&["run", "small.toml"], &endless[..]].concat());
     while holders(&lab).is_empty() {

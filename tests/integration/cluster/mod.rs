@@ -81,10 +81,9 @@ pub fn plain(lab: &Lab, commands: &[&[&str]]) -> BTreeMap<PathBuf, Vec<u8>> {
     made
 }
 
-/// Reads what `v1reel status --json` says of an experiment with `set`: tasks by name.
-pub fn standings(lab: &Lab, set: &[&str]) -> BTreeMap<String, String> {
-    let command = [&["status", "small.toml", "--json"], set].concat();
-    let status: Value = serde_json::from_str(&lab.ok(&command)).unwrap();
+/// Reads what `v1reel status --json` says: tasks by name.
+pub fn standings(lab: &Lab) -> BTreeMap<String, String> {
+    let status: Value = serde_json::from_str(&lab.ok(&["status", "small.toml", "--json"])).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_string();
     status["tasks"].as_array().unwrap().iter().map(|t| (text(&t["name"]), text(&t["standing"]))).collect()
 }

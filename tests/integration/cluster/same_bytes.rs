@@ -35,7 +35,7 @@ fn workers_make_the_bytes_that_the_commands_make_and_nothing_twice() {
     let tasks = 2 + 2 + 2 + 2 * 4 * 3 + 3;
     assert!(said.contains(&format!("{tasks} tasks: {tasks} done")), "{said}");
     assert_same(&expected, &made(&lab.path("run")));
-    let standings = standings(&lab, &set);
+    let standings = standings(&lab);
     assert!(standings.values().all(|standing| standing == "done"), "{standings:?}");
     assert_eq!(fs::read_dir(lab.path("run/cluster/claims")).unwrap().count(), 0);
 

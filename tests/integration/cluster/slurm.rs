@@ -139,7 +139,7 @@ fn job_arrays_end_with_the_same_bytes_whatever_is_killed_requeued_or_down() {
     disturb(&slurm);
     for _ in 0..6 {
         slurm.wait();
-        if standings(&lab, &[]).values().all(|standing| standing == "done") {
+        if standings(&lab).values().all(|standing| standing == "done") {
             break;
         }
         slurm.ok(&lab, &["submit", "small.toml"]);
@@ -187,7 +187,7 @@ fn disturb(slurm: &Slurm) {
 }
 
 fn same(lab: &Lab, expected: &std::collections::BTreeMap<PathBuf, Vec<u8>>, slurm: &Slurm) {
-    let standings = standings(lab, &[]);
+    let standings = standings(lab);
     let done = standings.values().all(|standing| standing == "done");
     assert!(done, "{standings:?}\n{}", slurm.ok(lab, &["status", "small.toml"]));
     // The page quotes how many threads there were, of the whole machine or of one job.
