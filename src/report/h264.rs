@@ -168,6 +168,10 @@ fn yuv_frame(picture: &GrayImage, tick: i64) -> RawFrame {
         for (luma, &level) in to.iter_mut().zip(from) {
             *luma = (16.0 + f32::from(level) * (219.0 / 255.0)).round() as u8;
         }
+        // Nothing of it is shown, but encoders look at what lies beside a picture of no whole blocks.
+        if let Some(last) = to.get(from.len() - 1).copied() {
+            to.iter_mut().skip(from.len()).for_each(|luma| *luma = last);
+        }
     }
     for plane in [1, 2] {
         frame.data_mut(plane).fill(128);

@@ -10,6 +10,7 @@ mod stacks;
 mod tables;
 mod whole;
 
+use super::support::what_counts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), fs::read(&path).unwrap());
+                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), what_counts(&path));
             }
         }
     }

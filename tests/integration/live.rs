@@ -22,6 +22,7 @@ use v1reel::reconstruct::postprocess::finish;
 use v1reel::reconstruct::result::MemberResult;
 
 use super::report::chromium;
+use super::support::what_counts;
 use super::whole_way::{Lab, SMALL};
 
 /// Iterations that are over soon.
@@ -133,7 +134,7 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
         if path.is_dir() {
             found.extend(contents(&path));
         } else {
-            found.push((path.display().to_string(), fs::read(&path).unwrap()));
+            found.push((path.display().to_string(), what_counts(&path)));
         }
     }
     found.sort();

@@ -8,6 +8,8 @@ use std::process::Output;
 use assert_cmd::Command;
 use tempfile::TempDir;
 
+use super::support::what_counts;
+
 /// A folder with a tiny mouse and an experiment on it.
 pub struct Lab {
     folder: TempDir,
@@ -115,7 +117,7 @@ fn contents(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         .filter(|path| {
             path.file_name().unwrap() != "log.jsonl" && path.file_name().unwrap() != "manifest.json"
         })
-        .map(|path| (path.strip_prefix(run).unwrap().to_path_buf(), fs::read(&path).unwrap()))
+        .map(|path| (path.strip_prefix(run).unwrap().to_path_buf(), what_counts(&path)))
         .collect()
 }
 
