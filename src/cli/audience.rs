@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::args::live::WatchArgs;
 use super::event_log::Tee;
-use super::live_args::WatchArgs;
 use super::output;
 use super::preview::Preview;
 use super::session::Session;

@@ -1,27 +1,17 @@
 //! The command line: the only place that reads arguments, prints and draws bars.
 
-pub mod ablate_args;
 pub mod args;
-pub mod arrays_args;
 pub mod audience;
 pub mod chosen;
-pub mod cluster_args;
 pub mod commands;
-pub mod data_args;
-pub mod decode_args;
 pub mod event_log;
-pub mod export_args;
 mod leaks;
 mod linear;
-pub mod live_args;
 mod machine;
 pub mod numbers;
-pub mod nwb_args;
 pub mod output;
 pub mod preview;
-pub mod probe_args;
 pub mod progress;
-pub mod reference_args;
 pub mod session;
 pub mod shipped;
 mod signals;
@@ -34,8 +24,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::error::Result;
+use args::data::DataCommand;
 use args::{Cli, Command};
-use data_args::DataCommand;
 use session::Session;
 
 /// Exit code of a request that was wrong: an unknown flag, a fold out of range.

@@ -124,28 +124,16 @@ pub fn read_csv(path: &Path) -> Result<BTreeMap<(MouseId, TrialId), Numbers>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::summary::tests::row;
 
     #[test]
     fn a_table_reads_back_and_what_is_not_defined_is_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trials.csv");
-        let scores = Scores {
-            pixel_correlation: 0.5,
-            frame_correlation: 0.25,
-            rmse: 30.0,
-            rmse_luminance_contrast_matched: 20.0,
-            psnr: f64::INFINITY,
-            ssim: 0.75,
-            published_global_ssim: 1.0,
-            motion_energy_correlation: -0.5,
-            response_correlation: 0.125,
-            response_loss: -3.5,
-        };
         let controls = Controls { mean_movie: -0.25, another_trial: 0.0, ..Controls::NONE };
-        let mouse = MouseId("a, \"quoted\" mouse".into());
-        let row = TrialScore { mouse: mouse.clone(), trial: TrialId(7), members: 3, scores, controls };
-        write_csv(&path, &[row]).unwrap();
-        let found = read_csv(&path).unwrap().remove(&(mouse, TrialId(7))).unwrap();
+        let row = TrialScore { controls, ..row("a, \"quoted\" mouse", 7, 0.5, 0.0) };
+        write_csv(&path, std::slice::from_ref(&row)).unwrap();
+        let found = read_csv(&path).unwrap().remove(&(row.mouse, row.trial)).unwrap();
         assert_eq!((found["members"], found["pixel_correlation"], found["response_loss"]), (3.0, 0.5, -3.5));
         assert_eq!(found["control_mean_movie"], -0.25);
         assert!(!found.contains_key("control_shuffled_neurons") && !found.contains_key("psnr"));

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::plot::{Line, Panel, XScale, write_plot_scaled};
+use super::axis::XScale;
+use super::plot::{Line, Panel, write_plot_scaled};
 use super::spread::{Mark, Spread};
 use crate::error::Result;
 use crate::evaluate::course::{CoursePoint, mean_course};

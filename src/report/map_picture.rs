@@ -5,8 +5,8 @@ use ndarray::Array2;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::plot::{Area, DrawingError, FAMILY, PAGE_WIDTH, TEXT_SIZE, TITLE_SIZE, ready_font};
 use super::plot_page::PlotPage;
+use super::plot_style::{Area, DrawingError, FAMILY, PAGE_WIDTH, TEXT_SIZE, TITLE_SIZE, ready_font};
 use crate::error::{Error, Result};
 
 /// Heights in pixels.

@@ -4,6 +4,7 @@
 //! a cluster node without one; everything is written whole or not at all.
 
 pub mod ablation_plot;
+pub mod axis;
 pub mod course_plot;
 mod h264;
 mod map_picture;
@@ -14,6 +15,7 @@ pub mod page;
 pub mod panel;
 pub mod plot;
 mod plot_page;
+mod plot_style;
 pub mod probe_picture;
 pub mod spread;
 pub mod strip;

@@ -7,7 +7,8 @@ use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use ndarray::{Array3, ArrayView2, s};
 
 use super::panel::{INK, LABEL_GAP, LabelledMovie, MARGIN, blank_page};
-use super::plot::{LEFT_EDGE, Line, PAGE_WIDTH, Panel, RIGHT_EDGE, draw_plot_of};
+use super::plot::{Line, Panel, draw_plot_of};
+use super::plot_style::{LEFT_EDGE, PAGE_WIDTH, RIGHT_EDGE};
 use super::strip::{StripStyle, draw_strip};
 use super::{text, write_png};
 use crate::data::{Mouse, Trial, TrialSummary};

@@ -1,51 +1,26 @@
 //! Draws curves as PNG: learning curves, loss per iteration. Quantities of different units get panels
 //! of their own, one above the other, rather than two axes in one.
 
-use std::convert::Infallible;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use image::{Rgb, RgbImage};
-use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontStyle, register_font};
 
+use super::axis::{XScale, is_finite, range, tick};
 use super::plot_page::PlotPage;
+use super::plot_style::{
+    AXES_MARGIN, AXES_MARGIN_RIGHT, Area, COLORS, DrawingError, FAMILY, PAGE_WIDTH, TEXT_SIZE, TITLE_SIZE,
+    Y_LABEL_WIDTH, ready_font,
+};
 use super::spread::Spread;
-use super::{text, write_png};
+use super::write_png;
 use crate::error::{Error, Result};
 
-/// Width of the picture and height of one panel, in pixels.
-const PANEL: (u32, u32) = (960, 360);
-/// Width of the picture, and where its axes begin and end, in pixels.
-pub(super) const PAGE_WIDTH: u32 = PANEL.0;
-pub(super) const LEFT_EDGE: u32 = AXES_MARGIN + Y_LABEL_WIDTH;
-pub(super) const RIGHT_EDGE: u32 = PAGE_WIDTH - AXES_MARGIN_RIGHT;
-/// Space around the axes, in pixels.
-const AXES_MARGIN: u32 = 12;
-const AXES_MARGIN_RIGHT: u32 = 28;
-const Y_LABEL_WIDTH: u32 = 92;
+/// Height of one panel, in pixels.
+const PANEL_HEIGHT: u32 = 360;
 /// Height of the title, in pixels.
 const TITLE_HEIGHT: u32 = 44;
-/// Name under which plotters knows the embedded font.
-pub(super) const FAMILY: &str = "embedded";
-/// Text sizes, in pixels.
-pub(super) const TITLE_SIZE: u32 = 24;
-pub(super) const TEXT_SIZE: u32 = 17;
-/// Colours that stay apart for colour-blind readers (Okabe & Ito 2008), without their yellow.
-pub(super) const COLORS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-    RGBColor(230, 159, 0),
-    RGBColor(60, 60, 60),
-];
-
-pub(super) type Area<'a> = DrawingArea<PlotPage<'a>, Shift>;
-pub(super) type DrawingError = DrawingAreaErrorKind<Infallible>;
 
 /// One curve.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,38 +40,6 @@ pub struct Panel {
     pub y_label: String,
     /// The curves, in the order of the legend.
     pub lines: Vec<Line>,
-}
-
-/// How x is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum XScale {
-    /// Equal differences are equally far apart.
-    Linear,
-    /// Equal factors are.
-    Log,
-}
-
-impl XScale {
-    /// Where a value stands on the axis.
-    fn place(self, x: f64) -> f64 {
-        match self {
-            Self::Linear => x,
-            Self::Log => x.log10(),
-        }
-    }
-
-    /// What is written at a place of an axis that spans `span`.
-    fn tick(self, place: f64, span: f64) -> String {
-        match self {
-            Self::Linear => tick(place, span),
-            Self::Log => {
-                let value = 10f64.powf(place);
-                // Two digits tell ticks apart that differ by a fifth of a decade.
-                let unit = 10f64.powf(value.log10().floor() - 1.0);
-                tick((value / unit).round() * unit, value)
-            }
-        }
-    }
 }
 
 /// Writes a PNG with the panels one above the other; all have the same range of x.
@@ -127,11 +70,11 @@ pub fn write_plot_scaled(
     panels: &[(Panel, Vec<Spread>)],
     scale: XScale,
 ) -> Result<()> {
-    write_png(path, &draw_plot_scaled(title, panels, PANEL.1, scale)?.into())
+    write_png(path, &draw_plot_scaled(title, panels, PANEL_HEIGHT, scale)?.into())
 }
 
 fn draw_plot(title: &str, panels: &[(Panel, Vec<Spread>)]) -> Result<RgbImage> {
-    draw_plot_of(title, panels, PANEL.1)
+    draw_plot_of(title, panels, PANEL_HEIGHT)
 }
 
 /// Draws the panels one above the other, each `panel_height` pixels high.
@@ -160,14 +103,16 @@ fn draw_plot_scaled(
     let x_range = range(all.map(|p| p.0), if measured { 0.03 } else { 0.0 });
     let x_range = x_range.ok_or_else(|| Error::usage(format!("\"{title}\": there is nothing to plot")))?;
     ready_font()?;
-    let size = (PANEL.0, TITLE_HEIGHT + panel_height * panels.len() as u32);
+    let size = (PAGE_WIDTH, TITLE_HEIGHT + panel_height * panels.len() as u32);
     let mut picture = RgbImage::from_pixel(size.0, size.1, Rgb([255; 3]));
     {
         let page = PlotPage::new(&mut picture).into_drawing_area();
         let failed = |e: DrawingError| Error::Failed(format!("\"{title}\" can't be plotted: {e}"));
         let (above, below) = page.split_vertically(TITLE_HEIGHT);
         let style = TextStyle::from((FAMILY, TITLE_SIZE)).pos(Pos::new(HPos::Center, VPos::Center));
-        above.draw_text(title, &style, (PANEL.0 as i32 / 2, TITLE_HEIGHT as i32 / 2 + 4)).map_err(failed)?;
+        above
+            .draw_text(title, &style, (PAGE_WIDTH as i32 / 2, TITLE_HEIGHT as i32 / 2 + 4))
+            .map_err(failed)?;
         for ((panel, spreads), area) in panels.iter().zip(below.split_evenly((panels.len(), 1))) {
             draw_panel(&area, panel, spreads, x_range, scale).map_err(failed)?;
         }
@@ -280,47 +225,10 @@ fn quietest_corner(
     quietest.map_or(SeriesLabelPosition::UpperRight, |(_, position)| position)
 }
 
-fn is_finite(&(x, y): &(f64, f64)) -> bool {
-    // Short of the largest f64, so that the range of an axis is finite too.
-    x.abs() < 1e300 && y.abs() < 1e300
-}
-
 /// All points of a panel that can be shown.
 fn points(panel: &Panel, spreads: &[Spread]) -> Vec<(f64, f64)> {
     let lines = panel.lines.iter().flat_map(|line| line.points.iter().copied());
     lines.chain(spreads.iter().flat_map(Spread::corners)).filter(is_finite).collect()
-}
-
-/// Range of the values, widened on both sides by a share `margin` of itself, and so that a constant
-/// still has an axis. `None` without values.
-fn range(values: impl Iterator<Item = f64>, margin: f64) -> Option<(f64, f64)> {
-    let (min, max) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
-    if min > max {
-        return None;
-    }
-    // Less than this and the ticks would be told apart by rounding alone.
-    let least = 1e-6 * min.abs().max(max.abs()).max(1e-6);
-    let spread = if max - min > least { margin * (max - min) } else { 0.5 * min.abs().max(1.0) };
-    Some((min - spread, max + spread))
-}
-
-/// Writes a tick with as many digits as a range of `span` needs.
-fn tick(value: f64, span: f64) -> String {
-    // Some six ticks: they differ within two digits below that of the range.
-    let decimals = (2.0 - span.log10()).ceil();
-    if decimals > 6.0 || value.abs() >= 1e7 {
-        return format!("{value:.2e}");
-    }
-    let text = format!("{value:.*}", decimals.max(0.0) as usize);
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
-}
-
-/// Tells plotters about the embedded font, once.
-pub(super) fn ready_font() -> Result<()> {
-    static READY: OnceLock<bool> = OnceLock::new();
-    let ready = READY.get_or_init(|| register_font(FAMILY, FontStyle::Normal, text::FONT).is_ok());
-    if *ready { Ok(()) } else { Err(Error::Failed("the embedded font can't be read".into())) }
 }
 
 #[cfg(test)]
@@ -354,7 +262,7 @@ mod tests {
         let falling = panel((0..50).map(|i| (f64::from(i), 10.0 / f64::from(i + 1))).collect());
         write_plot(&path, "Learning curve", &[falling.clone(), falling]).unwrap();
         let picture = image::open(&path).unwrap().into_rgb8();
-        assert_eq!(picture.dimensions(), (PANEL.0, TITLE_HEIGHT + 2 * PANEL.1));
+        assert_eq!(picture.dimensions(), (PAGE_WIDTH, TITLE_HEIGHT + 2 * PANEL_HEIGHT));
         // A curve across the panel, twice, is more than a thousand pixels of its colour.
         assert!(count(&picture, COLORS[0]) > 1000);
         assert_eq!(count(&picture, COLORS[1]), 0);
@@ -407,17 +315,5 @@ mod tests {
         assert_eq!(panel.lines[0].points, [(0.0, 3.0), (2.0, 4.0), (f64::NEG_INFINITY, 5.0)]);
         assert_eq!((spreads[0].band[0].0, spreads[0].marks[0].at), (1.0, (3.0, 0.5)));
         assert_eq!(placed(&original, XScale::Linear), original);
-    }
-
-    #[test]
-    fn ticks_have_the_digits_they_need() {
-        assert_eq!(tick(0.25, 1.0), "0.25");
-        assert_eq!(tick(0.5, 1.0), "0.5");
-        assert_eq!(tick(0.0015, 0.004), "0.0015");
-        assert_eq!(tick(3000.0, 9000.0), "3000");
-        assert_eq!(tick(2e9, 9e9), "2.00e9");
-        assert_eq!(tick(-1e-17, 1.0), "0");
-        let log = [1.0, 2.5, 3.0, 4.2].map(|place| XScale::Log.tick(place, 3.0));
-        assert_eq!(log, ["10", "320", "1000", "16000"]);
     }
 }

@@ -8,8 +8,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::map_picture::{Bar, Colors, Map, draw_title};
-use super::plot::{DrawingError, FAMILY, PAGE_WIDTH, TEXT_SIZE, ready_font};
 use super::plot_page::PlotPage;
+use super::plot_style::{DrawingError, FAMILY, PAGE_WIDTH, TEXT_SIZE, ready_font};
 use super::write_png;
 use crate::error::{Error, Result};
 use crate::probe::mask::coverage;

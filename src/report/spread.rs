@@ -3,8 +3,8 @@
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::plot::{COLORS, DrawingError};
 use super::plot_page::PlotPage;
+use super::plot_style::{COLORS, DrawingError};
 
 /// Half the width of an interval's ends, in pixels.
 const CAP: i32 = 5;

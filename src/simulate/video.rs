@@ -237,7 +237,7 @@ mod tests {
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
         let path = shared.join("data/natural-video").join(name);
         if !path.exists() {
-            println!("skipped: {} is not here", path.display());
+            eprintln!("skipped: {} is not here", path.display());
             return None;
         }
         Some(path)

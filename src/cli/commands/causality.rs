@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::args::CausalityArgs;
+use crate::cli::args::model::CausalityArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::table::Table;

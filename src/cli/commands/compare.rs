@@ -1,6 +1,6 @@
 //! `v1reel compare`: holds two runs against each other, trial by trial and neuron by neuron.
 
-use crate::cli::args::CompareArgs;
+use crate::cli::args::reconstruct::CompareArgs;
 use crate::cli::numbers::{interval, number, probability};
 use crate::cli::output;
 use crate::cli::table::Table;

@@ -1,7 +1,7 @@
 //! `v1reel data convert`: stores a mouse in one file.
 
 use crate::atomic;
-use crate::cli::data_args::ConvertArgs;
+use crate::cli::args::data::ConvertArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::data::Mouse;

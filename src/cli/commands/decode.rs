@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 
 use crate::atomic;
-use crate::cli::decode_args::{Centring, DecodeArgs};
+use crate::cli::args::decode::{Centring, DecodeArgs};
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::table::Table;

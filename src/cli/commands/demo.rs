@@ -32,7 +32,7 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     let text = format!("name = \"demo\"\nrun = {folder:?}\n[data]\nmice = [{mouse:?}]\n");
     let layers = vec![Layer::preset("demo")?, Layer::text("the demo", &text, &folder)?];
     let workspace = Workspace::open(session.resolve(layers, "demo")?, session)?;
-    let run = session.open_run(&workspace.experiment)?;
+    let mut run = session.open_run(&workspace.experiment)?;
     run.heed_signals()?;
     if args.train {
         commands::train::train(&workspace, &run, &Choice::all(&workspace)?)?;
@@ -49,9 +49,15 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
     }
     let ensemble = workspace.ensemble()?;
     commands::mask::train(&workspace, &ensemble, &run)?;
-    for condition in [Condition::Recorded, Condition::ShuffledNeurons] {
-        commands::reconstruct::reconstruct(&workspace, &ensemble, condition, &run)?;
-    }
+    let conditions = [Condition::Recorded, Condition::ShuffledNeurons];
+    commands::reconstruct::before_an_audience(
+        &workspace,
+        &ensemble,
+        &conditions,
+        &args.watch,
+        &mut run,
+        session,
+    )?;
     run.stop.check()?;
     let rows = commands::evaluate::evaluate(&workspace, true, &run.observer, &run.stop)?;
     let runs = std::slice::from_ref(&folder);

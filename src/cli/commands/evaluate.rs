@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::args::EvaluateArgs;
+use crate::cli::args::reconstruct::EvaluateArgs;
 use crate::cli::linear::LinearDecoders;
 use crate::cli::output;
 use crate::cli::session::Session;

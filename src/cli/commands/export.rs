@@ -1,6 +1,6 @@
 //! `v1reel export`: writes a run's movies and numbers as files that other programs open.
 
-use crate::cli::export_args::ExportArgs;
+use crate::cli::args::export::ExportArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! `v1reel data from-arrays`: a mouse of plain arrays.
 
-use crate::cli::arrays_args::FromArraysArgs;
+use crate::cli::args::arrays::FromArraysArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::data::format::arrays::{ArrayFiles, Stimulus, import_arrays};

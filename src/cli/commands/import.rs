@@ -1,6 +1,6 @@
 //! `v1reel import`: turns a published PyTorch checkpoint into a v1reel model.
 
-use crate::cli::args::ImportArgs;
+use crate::cli::args::model::ImportArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::nwb_args::{NwbExportArgs, NwbImportArgs};
+use crate::cli::args::nwb::{NwbExportArgs, NwbImportArgs};
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::data::format::nwb::{

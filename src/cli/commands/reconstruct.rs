@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::cli::args::ReconstructArgs;
+use crate::cli::args::live::WatchArgs;
+use crate::cli::args::reconstruct::ReconstructArgs;
 use crate::cli::audience::Audience;
 use crate::cli::chosen::Chosen;
 use crate::cli::output;
@@ -31,14 +32,28 @@ pub fn run(args: &ReconstructArgs, session: &Session) -> Result<()> {
     announce(&workspace, &run)?;
     let controls = args.controls.iter().flat_map(|list| list.0.iter().copied());
     let conditions: Vec<Condition> = [Condition::Recorded].into_iter().chain(controls).collect();
-    let planned = conditions.len() * workspace.chosen.iter().map(Vec::len).sum::<usize>();
-    run.audience =
-        Audience::open(&args.watch, &workspace.experiment.name, planned, session, &mut run.observer)?;
-    let made = conditions.iter().try_for_each(|&made| reconstruct(&workspace, &ensemble, made, &run));
-    std::mem::take(&mut run.audience).close(&made);
-    made?;
+    before_an_audience(&workspace, &ensemble, &conditions, &args.watch, &mut run, session)?;
     output::line(format!("Movies and pictures are in {}", run.folder.join("reconstructions").display()))?;
     run.close()
+}
+
+/// Reconstructs under several conditions, for whoever watches.
+///
+/// # Errors
+/// Whatever the stage returns; see [`Audience::open`].
+pub fn before_an_audience(
+    workspace: &Workspace,
+    ensemble: &Ensemble,
+    conditions: &[Condition],
+    watch: &WatchArgs,
+    run: &mut Run,
+    session: &Session,
+) -> Result<()> {
+    let planned = conditions.len() * workspace.chosen.iter().map(Vec::len).sum::<usize>();
+    run.audience = Audience::open(watch, &workspace.experiment.name, planned, session, &mut run.observer)?;
+    let made = conditions.iter().try_for_each(|&made| reconstruct(workspace, ensemble, made, run));
+    std::mem::take(&mut run.audience).close(&made);
+    made
 }
 
 /// Checks that there is something to reconstruct.

@@ -1,7 +1,7 @@
 //! `v1reel explain`: what the keys of an experiment file mean.
 
+use crate::cli::args::reference::ExplainArgs;
 use crate::cli::output;
-use crate::cli::reference_args::ExplainArgs;
 use crate::cli::table::Table;
 use crate::error::{Error, Result};
 use crate::experiment::reference::{Key, Section, markdown, nearest, sections};

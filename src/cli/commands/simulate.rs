@@ -1,6 +1,6 @@
 //! `v1reel simulate`: makes a simulated mouse.
 
-use crate::cli::args::SimulateArgs;
+use crate::cli::args::simulate::SimulateArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::cli::args::TrainArgs;
+use crate::cli::args::model::TrainArgs;
 use crate::cli::machine;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};

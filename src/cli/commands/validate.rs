@@ -1,6 +1,6 @@
 //! `v1reel validate`: scores how well the members predict responses to movies they were not trained on.
 
-use crate::cli::args::ValidateArgs;
+use crate::cli::args::model::ValidateArgs;
 use crate::cli::commands::train::plan;
 use crate::cli::output;
 use crate::cli::session::{Run, Session};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::data_args::VerifyArgs;
+use crate::cli::args::data::VerifyArgs;
 use crate::cli::leaks::verify_experiment;
 use crate::cli::output;
 use crate::cli::session::Session;

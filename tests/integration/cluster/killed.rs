@@ -10,7 +10,7 @@ use serde_json::Value;
 use v1reel::seed;
 
 use super::super::whole_way::{Lab, SMALL};
-use super::{assert_same, lab, made, plain, standings};
+use super::{ONE_BY_ONE, assert_same, lab, made, plain, standings};
 
 fn start(lab: &Lab, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_v1reel"))
@@ -44,16 +44,7 @@ fn kill(pid: u64, signal: &str) {
 #[test]
 fn two_runs_at_once_whose_workers_are_killed_end_with_the_same_bytes_and_do_nothing_twice() {
     let lab = lab(&SMALL.replace("trial_count = 1", "trial_count = 2"));
-    let expected = plain(
-        &lab,
-        &[
-            &["train", "small.toml"],
-            &["mask", "small.toml"],
-            &["reconstruct", "small.toml"],
-            &["evaluate", "small.toml"],
-            &["report", "run"],
-        ],
-    );
+    let expected = plain(&lab, &ONE_BY_ONE);
     let words = ["run", "small.toml", "--jobs", "2"];
     let mut runs = [start(&lab, &words), start(&lab, &words)];
     let mut rng = seed::stream("cluster", "kill", &[]);

@@ -72,6 +72,15 @@ pub fn assert_same(one: &BTreeMap<PathBuf, Vec<u8>>, other: &BTreeMap<PathBuf, V
     }
 }
 
+/// The way of a lab that gives one command after the other.
+pub const ONE_BY_ONE: [&[&str]; 5] = [
+    &["train", "small.toml"],
+    &["mask", "small.toml"],
+    &["reconstruct", "small.toml"],
+    &["evaluate", "small.toml"],
+    &["report", "run"],
+];
+
 /// Gives the commands one by one, and moves what they made to `plain`.
 pub fn plain(lab: &Lab, commands: &[&[&str]]) -> BTreeMap<PathBuf, Vec<u8>> {
     for command in commands {

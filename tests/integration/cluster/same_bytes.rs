@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::super::whole_way::SMALL;
-use super::{assert_same, lab, made, plain, standings, turns};
+use super::{ONE_BY_ONE, assert_same, lab, made, plain, standings, turns};
 
 #[test]
 fn workers_make_the_bytes_that_the_commands_make_and_nothing_twice() {
@@ -59,16 +59,7 @@ fn first_folder(folder: &std::path::Path) -> std::path::PathBuf {
 #[test]
 fn where_members_take_turns_from_the_decoders_movie_the_bytes_are_the_same_too() {
     let lab = lab(&turns());
-    let expected = plain(
-        &lab,
-        &[
-            &["train", "small.toml"],
-            &["mask", "small.toml"],
-            &["reconstruct", "small.toml"],
-            &["evaluate", "small.toml"],
-            &["report", "run"],
-        ],
-    );
+    let expected = plain(&lab, &ONE_BY_ONE);
     lab.ok(&["run", "small.toml", "--jobs", "3", "--threads", "3"]);
     let mut found = made(&lab.path("run"));
     let page = std::path::Path::new("report/index.html");

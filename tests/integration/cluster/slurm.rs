@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use v1reel::seed;
 
 use super::super::whole_way::{Lab, SMALL};
-use super::{assert_same, lab, made, plain, standings};
+use super::{ONE_BY_ONE, assert_same, lab, made, plain, standings};
 
 /// A Slurm that ends with the test.
 struct Slurm {
@@ -115,16 +115,7 @@ fn job_arrays_end_with_the_same_bytes_whatever_is_killed_requeued_or_down() {
     let text =
         text.replace("iterations = 3", "iterations = 150").replace("trial_count = 1", "trial_count = 2");
     let lab = lab(&format!("{text}{JOBS}"));
-    let expected = plain(
-        &lab,
-        &[
-            &["train", "small.toml"],
-            &["mask", "small.toml"],
-            &["reconstruct", "small.toml"],
-            &["evaluate", "small.toml"],
-            &["report", "run"],
-        ],
-    );
+    let expected = plain(&lab, &ONE_BY_ONE);
     // Undisturbed.
     let said = slurm.ok(&lab, &["submit", "small.toml"]);
     assert!(said.contains("train") && said.contains("report"), "{said}");

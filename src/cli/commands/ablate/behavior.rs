@@ -10,7 +10,7 @@ use crate::ablate::effect::{
 use crate::ablate::prediction::{PredictionScores, PredictionTally};
 use crate::ablate::table::{write_behavior_scores, write_effects, write_predictions};
 use crate::ablate::{Alteration, Channel};
-use crate::cli::ablate_args::{AblateBehaviorArgs, EffectOn};
+use crate::cli::args::ablate::{AblateBehaviorArgs, EffectOn};
 use crate::cli::chosen::Chosen;
 use crate::cli::commands::reconstruct::{announce, require_trials};
 use crate::cli::commands::validate::{held_out_movies, warn_of_foreign_members};

@@ -4,7 +4,7 @@ pub mod behavior;
 pub mod neurons;
 mod tables;
 
-use crate::cli::ablate_args::{AblateArgs, AblateWhat};
+use crate::cli::args::ablate::{AblateArgs, AblateWhat};
 use crate::cli::chosen::Chosen;
 use crate::cli::commands::reconstruct::reconstruct_keeping_one as ablated;
 use crate::cli::session::{Run, Session};

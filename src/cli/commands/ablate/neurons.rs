@@ -9,7 +9,7 @@ use crate::ablate::order;
 use crate::ablate::summary::NeuronSummary;
 use crate::ablate::table::{write_neuron_curves, write_neuron_scores, write_neuron_tests};
 use crate::ablate::{AblationConfig, Order};
-use crate::cli::ablate_args::AblateNeuronsArgs;
+use crate::cli::args::ablate::AblateNeuronsArgs;
 use crate::cli::chosen::Chosen;
 use crate::cli::commands::reconstruct::{announce, require_trials};
 use crate::cli::commands::validate::{held_out_movies, warn_of_foreign_members};

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{hours, survey};
-use crate::cli::cluster_args::PlanArgs;
+use crate::cli::args::cluster::PlanArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::table::Table;

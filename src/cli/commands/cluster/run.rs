@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::survey;
-use crate::cli::cluster_args::RunArgs;
+use crate::cli::args::cluster::RunArgs;
 use crate::cli::commands::reconstruct::announce;
 use crate::cli::machine;
 use crate::cli::output;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{hours, run_folder};
-use crate::cli::cluster_args::StatusArgs;
+use crate::cli::args::cluster::StatusArgs;
 use crate::cli::output;
 use crate::cli::session::Session;
 use crate::cli::table::Table;

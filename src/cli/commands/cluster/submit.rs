@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::survey;
-use crate::cli::cluster_args::SubmitArgs;
+use crate::cli::args::cluster::SubmitArgs;
 use crate::cli::commands::reconstruct::announce;
 use crate::cli::output;
 use crate::cli::session::Session;

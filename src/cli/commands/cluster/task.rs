@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::survey::{self, Survey};
 use super::tail::Tail;
 use super::worker::Worker;
-use crate::cli::cluster_args::TaskArgs;
+use crate::cli::args::cluster::TaskArgs;
 use crate::cli::linear::LinearDecoders;
 use crate::cli::output;
 use crate::cli::session::Session;

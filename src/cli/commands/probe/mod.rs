@@ -6,8 +6,8 @@ mod movies;
 use movies::Movies;
 use serde_json::{Value, json};
 
+use crate::cli::args::probe::{ProbeArgs, Question};
 use crate::cli::output;
-use crate::cli::probe_args::{ProbeArgs, Question};
 use crate::cli::session::{Run, Session};
 use crate::cli::table::Table;
 use crate::cli::workspace::Workspace;

@@ -55,7 +55,7 @@ pub struct FromArraysArgs {
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub scale: f64,
     /// Height and width of images whose pixels lie in a row, as in 31x31
-    #[arg(long, value_name = "HxW", requires = "images", value_parser = super::nwb_args::frame_size)]
+    #[arg(long, value_name = "HxW", requires = "images", value_parser = super::nwb::frame_size)]
     pub frame_size: Option<[usize; 2]>,
     /// Frames that an image is held for
     #[arg(long, value_name = "N", default_value = "1", requires = "images")]

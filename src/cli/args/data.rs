@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::arrays_args::FromArraysArgs;
-use super::nwb_args::{NwbExportArgs, NwbImportArgs};
+use super::arrays::FromArraysArgs;
+use super::nwb::{NwbExportArgs, NwbImportArgs};
 
 /// Arguments of `data`.
 #[derive(Debug, Clone, Args)]

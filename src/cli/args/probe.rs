@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::args::ExperimentArgs;
+use super::ExperimentArgs;
 
 /// Arguments of `probe`.
 #[derive(Debug, Clone, Args)]

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::args::ExperimentArgs;
+use super::ExperimentArgs;
 use crate::ablate::{Alteration, Channel, Keep, Method, Order};
 
 /// Arguments of `ablate`.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{ControlList, ExperimentArgs};
+use super::ExperimentArgs;
+use super::reconstruct::ControlList;
 use crate::cluster::recording::Assumption;
 
 /// Which experiment, and what of it: of every command that needs the list of tasks.
