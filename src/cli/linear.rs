@@ -1,7 +1,7 @@
 //! The linear decoder of an experiment's trials: trained when it is asked for what is not there yet.
 
-use std::cell::RefCell;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use ndarray::{Array3, ArrayView2};
 
@@ -14,29 +14,38 @@ use crate::event::{Event, Observer};
 use crate::reconstruct::{Guess, Population};
 use crate::stop::Stop;
 
-/// Decodes the trials of one experiment.
-pub struct LinearDecoders<'a> {
-    workspace: &'a Workspace,
-    observer: &'a dyn Observer,
-    stop: &'a Stop,
-    /// The last one that was trained, and what on: the trials of one fold share it.
-    trained: Option<(Training, MovieDecoder)>,
-}
+/// The decoder that was trained last, and what on: the trials of one fold share it, under all conditions.
+#[derive(Default)]
+pub struct LastDecoder(Mutex<Option<(Training, MovieDecoder)>>);
 
 /// The mouse, and its trials by fold.
 type Training = (usize, Vec<(usize, TrialId)>);
 
+/// Decodes the trials of one experiment.
+#[derive(Clone, Copy)]
+pub struct LinearDecoders<'a> {
+    workspace: &'a Workspace,
+    observer: &'a dyn Observer,
+    stop: &'a Stop,
+}
+
 impl<'a> LinearDecoders<'a> {
     /// Trains nothing yet.
     pub fn new(workspace: &'a Workspace, observer: &'a dyn Observer, stop: &'a Stop) -> Self {
-        Self { workspace, observer, stop, trained: None }
+        Self { workspace, observer, stop }
     }
 
     /// Decodes a trial, or takes what was decoded before from the same trials with the same settings.
     ///
     /// # Errors
     /// [`crate::error::Error::Interrupted`] when it is asked to stop; when a trial can't be read or a file written.
-    pub fn decode(&mut self, index: usize, trial: TrialId) -> Result<Decoded> {
+    pub fn decode(&self, index: usize, trial: TrialId) -> Result<Decoded> {
+        let recorded = self.workspace.mice[index].mouse.read_trial(trial)?;
+        self.decode_recorded(index, trial, recorded.responses.view())
+    }
+
+    /// Does so with the responses that were recorded in that trial.
+    fn decode_recorded(&self, index: usize, trial: TrialId, responses: ArrayView2<f32>) -> Result<Decoded> {
         let workspace = self.workspace;
         let split = &workspace.mice[index];
         let path = workspace.folder.decoded(&split.mouse.id, trial);
@@ -45,8 +54,8 @@ impl<'a> LinearDecoders<'a> {
         if let Some(found) = self.decoded(index, trial, &settings)? {
             return Ok(found);
         }
-        let recorded = split.mouse.read_trial(trial)?;
-        let decoded = Decoded::new(self.decoder((index, training))?, recorded.responses.view(), &settings);
+        let decoded =
+            self.with((index, training), |decoder| Ok(Decoded::new(decoder, responses, &settings)))?;
         decoded.write(&path)?;
         Ok(decoded)
     }
@@ -64,44 +73,32 @@ impl<'a> LinearDecoders<'a> {
         Ok((found.settings == settings && found.movie.dim() == shape).then_some(found))
     }
 
-    /// What was decoded before from the responses that a trial was recorded with, when these are they: the same movie
-    /// as a decoder that is trained for it makes of them.
-    fn decoded_from(
+    /// Runs `work` with the decoder for a trial, trained without its movie and those like it; or for a movie that is
+    /// none of the recording's, trained on all that the members were trained on.
+    fn with_decoder_of<T>(
         &self,
         index: usize,
-        trial: TrialId,
-        responses: ArrayView2<f32>,
-    ) -> Result<Option<Array3<f32>>> {
-        let split = &self.workspace.mice[index];
-        if !self.workspace.folder.decoded(&split.mouse.id, trial).exists() {
-            return Ok(None);
-        }
-        let training = self.workspace.training_for(index, trial)?;
-        let settings = settings(&self.workspace.experiment.decode, &split.fingerprint, &training);
-        let found = self.decoded(index, trial, &settings)?;
-        let same = found.is_some() && split.mouse.read_trial(trial)?.responses == responses;
-        Ok(found.filter(|_| same).map(|found| found.movie))
-    }
-
-    /// The decoder for a trial, trained without its movie and those like it; or for a movie that is none of the
-    /// recording's, trained on all that the members were trained on.
-    fn decoder_of(&mut self, index: usize, trial: Option<TrialId>) -> Result<&MovieDecoder> {
+        trial: Option<TrialId>,
+        work: impl FnOnce(&MovieDecoder) -> Result<T>,
+    ) -> Result<T> {
         let training = match trial {
             Some(trial) => self.workspace.training_for(index, trial)?,
             None => self.workspace.mice[index].training.iter().copied().enumerate().collect(),
         };
-        self.decoder((index, training))
+        self.with((index, training), work)
     }
 
-    fn decoder(&mut self, training: Training) -> Result<&MovieDecoder> {
-        let trained = match self.trained.take() {
+    fn with<T>(&self, training: Training, work: impl FnOnce(&MovieDecoder) -> Result<T>) -> Result<T> {
+        // Who panicked in there left a whole decoder or none.
+        let mut last = self.workspace.decoder.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let trained = match last.take() {
             Some(trained) if trained.0 == training => trained,
             _ => {
                 let decoder = self.train(&training)?;
                 (training, decoder)
             }
         };
-        Ok(&self.trained.insert(trained).1)
+        work(&last.insert(trained).1)
     }
 
     fn train(&self, (index, trials): &Training) -> Result<MovieDecoder> {
@@ -153,8 +150,8 @@ impl<'a> LinearDecoders<'a> {
 /// Guesses the movie of one trial linearly, for its reconstruction to start from.
 #[derive(Clone, Copy)]
 pub struct LinearGuess<'a> {
-    /// Shared by the trials.
-    pub decoders: &'a RefCell<LinearDecoders<'a>>,
+    /// Those of the experiment.
+    pub decoders: LinearDecoders<'a>,
     /// Place of the mouse.
     pub index: usize,
     /// Which trial; none for a movie that is none of the recording's.
@@ -169,17 +166,18 @@ impl fmt::Debug for LinearGuess<'_> {
 
 impl Guess for LinearGuess<'_> {
     fn guess(&self, responses: ArrayView2<f32>, population: &Population) -> Result<Array3<f32>> {
-        let mut decoders = self.decoders.borrow_mut();
-        if let (Some(trial), None) = (self.trial, population.mask())
-            && let Some(movie) = decoders.decoded_from(self.index, trial, responses)?
-        {
-            return Ok(movie);
+        let Self { decoders, index, trial } = *self;
+        if let (Some(trial), None) = (trial, population.mask()) {
+            let mouse = &decoders.workspace.mice[index].mouse;
+            // Of what was recorded, not of what a control made of it: kept, as the movie that it is scored against.
+            if mouse.read_trial(trial)?.responses == responses {
+                return Ok(decoders.decode_recorded(index, trial, responses)?.movie);
+            }
         }
-        let decoder = decoders.decoder_of(self.index, self.trial)?;
-        match population.mask() {
+        decoders.with_decoder_of(index, trial, |decoder| match population.mask() {
             Some(kept) => Ok(decoder.of_neurons(kept)?.decode(responses)),
             None => Ok(decoder.decode(responses)),
-        }
+        })
     }
 }
 

@@ -1,6 +1,5 @@
 //! An experiment with its recordings open: what the commands that work on them share.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -8,7 +7,7 @@ use ndarray::Array2;
 use serde_json::Value;
 
 use super::chosen::Chosen;
-use super::linear::{LinearDecoders, LinearGuess};
+use super::linear::{LastDecoder, LinearDecoders, LinearGuess};
 use super::session::Session;
 use super::split::FoldedMice;
 use crate::atomic;
@@ -38,6 +37,8 @@ pub struct Workspace {
     pub folder: RunFolder,
     /// Where the encoder runs.
     pub runtime: Runtime,
+    /// The linear decoder that was trained last.
+    pub(super) decoder: LastDecoder,
 }
 
 impl Workspace {
@@ -68,7 +69,7 @@ impl Workspace {
                 channels(&mice[0])
             )));
         }
-        Ok(Self { experiment, mice, folded, chosen, folder, runtime })
+        Ok(Self { experiment, mice, folded, chosen, folder, runtime, decoder: LastDecoder::default() })
     }
 
     /// Sizes of the encoder for these mice.
@@ -233,7 +234,7 @@ impl Workspace {
         &'a self,
         (index, id): (usize, TrialId),
         (members, facts): (&[usize], &Value),
-        decoders: &'a RefCell<LinearDecoders<'a>>,
+        decoders: LinearDecoders<'a>,
         stop: &Stop,
         work: impl FnOnce(Chosen<'_>) -> Result<()>,
     ) -> Result<()> {
@@ -253,7 +254,7 @@ impl Workspace {
         stop: &Stop,
         mut work: impl FnMut(Chosen<'_>) -> Result<()>,
     ) -> Result<()> {
-        let decoders = RefCell::new(LinearDecoders::new(self, observer, stop));
+        let decoders = LinearDecoders::new(self, observer, stop);
         for (index, split) in self.mice.iter().enumerate() {
             let mask = self.mask(index)?;
             let members = |&id: &TrialId| Ok((id, self.members_for(index, id)?));
@@ -267,7 +268,7 @@ impl Workspace {
                 }
                 let (members, facts) = facts.get_key_value(&members).expect("was just put there");
                 let trial = split.mouse.read_trial(id)?;
-                let guess = &LinearGuess { decoders: &decoders, index, trial: Some(id) };
+                let guess = &LinearGuess { decoders, index, trial: Some(id) };
                 work(Chosen {
                     workspace: self,
                     index,

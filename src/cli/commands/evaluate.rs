@@ -55,7 +55,7 @@ pub fn evaluate(
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Vec<TrialScore>> {
-    let mut linear = linear_decoder.then(|| LinearDecoders::new(workspace, observer, stop));
+    let linear = linear_decoder.then(|| LinearDecoders::new(workspace, observer, stop));
     let (mut rows, mut points) = (Vec::new(), Vec::new());
     for (index, split) in workspace.mice.iter().enumerate() {
         let mouse = &split.mouse;
@@ -84,7 +84,7 @@ pub fn evaluate(
             if let Some(half) = made.get(&Condition::HeldOutNeurons) {
                 controls.held_out_neurons = held_out(workspace, mouse, trial, result, half)?;
             }
-            if let Some(linear) = &mut linear {
+            if let Some(linear) = &linear {
                 let decoded = linear.decode(index, trial)?;
                 let config = &workspace.experiment.reconstruction;
                 let shown = decoded.shown_as(result, workspace.geometry(index)?, config);

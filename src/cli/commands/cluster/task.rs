@@ -40,7 +40,6 @@ pub fn run(args: &TaskArgs, session: &Session) -> Result<()> {
     let tail = Arc::new(Tail::default());
     let run = session.open_shared_run(&workspace.experiment, &places.events(&host()), tail.clone())?;
     run.heed_signals()?;
-    let decoders = RefCell::new(LinearDecoders::new(&workspace, &run.observer, &run.stop));
     let worker = Worker {
         workspace: &workspace,
         plan: &plan,
@@ -48,7 +47,7 @@ pub fn run(args: &TaskArgs, session: &Session) -> Result<()> {
         claims: Claims::open(places.claims(), Heartbeat::default(), Box::new(client::life))?,
         journal: Journal::new(places.journals()),
         tail,
-        decoders: &decoders,
+        decoders: LinearDecoders::new(&workspace, &run.observer, &run.stop),
         survey: Survey::new(&workspace),
         ensemble: OnceCell::new(),
         values: RefCell::default(),

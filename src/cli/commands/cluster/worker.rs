@@ -40,7 +40,7 @@ pub struct Worker<'a> {
     pub claims: Claims,
     pub journal: Journal,
     pub tail: Arc<Tail>,
-    pub decoders: &'a RefCell<LinearDecoders<'a>>,
+    pub decoders: LinearDecoders<'a>,
     pub survey: Survey<'a>,
     pub ensemble: OnceCell<Ensemble>,
     /// What neurons are ordered by, by mouse.
@@ -187,10 +187,9 @@ impl Worker<'_> {
     }
 
     fn decode(&self, mouse: usize) -> Result<()> {
-        let mut decoders = self.decoders.borrow_mut();
         for trial in &self.plan.recordings[mouse].chosen {
             self.run.stop.check()?;
-            decoders.decode(mouse, trial.id)?;
+            self.decoders.decode(mouse, trial.id)?;
         }
         Ok(())
     }

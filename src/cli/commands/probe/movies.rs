@@ -1,7 +1,5 @@
 //! Reconstructions of made-up movies from the responses predicted to them.
 
-use std::cell::RefCell;
-
 use serde_json::json;
 
 use super::Probe;
@@ -118,8 +116,8 @@ pub fn ask(kind: Movies, probe: &Probe<'_>) -> Result<Vec<GridCell>> {
     let steps = targets.len() as u64;
     probe.run.observer.emit(Event::Started { task: task(), steps, unit: "reconstructions" });
     let mut scores: Vec<TargetScore> = Vec::new();
-    let decoders = RefCell::new(LinearDecoders::new(probe.workspace, &probe.run.observer, &probe.run.stop));
-    let guess = LinearGuess { decoders: &decoders, index: probe.index, trial: None };
+    let decoders = LinearDecoders::new(probe.workspace, &probe.run.observer, &probe.run.stop);
+    let guess = LinearGuess { decoders, index: probe.index, trial: None };
     for target in &targets {
         let result = reconstruction(kind, probe, target, &guess)?;
         scores.push(target.score(&result, probe.light(), &experiment.seed));
