@@ -29,6 +29,7 @@ mod autodiff;
 pub(crate) mod buffer;
 mod channel_moments;
 mod convolved;
+mod corners;
 mod expand;
 mod expand_gradient;
 mod flex;

@@ -5,7 +5,8 @@
 
 use rayon::prelude::*;
 
-use super::read_rows::{add_rows, add_scaled, dots};
+use super::corners::Corners;
+use super::read_rows::{add_rows, dots, read_frame, spread_frame};
 
 /// Neurons whose parameters' gradients one task finds: their sums stay in the level-1 cache.
 const BLOCK: usize = 32;
@@ -50,47 +51,8 @@ pub struct Inputs<'a> {
     pub weight: &'a [f32],
 }
 
-/// The four pixels around a place.
-struct Corners {
-    pixels: [usize; 4],
-    /// What each counts.
-    shares: [f32; 4],
-    /// How that changes with x and with y.
-    slopes: [[f32; 4]; 2],
-}
-
-impl Corners {
-    /// Finds them; -1 and 1 are the centres of the outermost pixels.
-    fn at(position: &[f32], sizes: ReadSizes) -> Self {
-        let ReadSizes { height, width, .. } = sizes;
-        let ([x, next_x], fx) = along(position[0], width);
-        let ([y, next_y], fy) = along(position[1], height);
-        let (per_x, per_y) = ((width - 1) as f32 / 2.0, (height - 1) as f32 / 2.0);
-        Self {
-            pixels: [y * width + x, y * width + next_x, next_y * width + x, next_y * width + next_x],
-            shares: [(1.0 - fy) * (1.0 - fx), (1.0 - fy) * fx, fy * (1.0 - fx), fy * fx],
-            slopes: [
-                [fy - 1.0, 1.0 - fy, -fy, fy].map(|slope| slope * per_x),
-                [fx - 1.0, -fx, 1.0 - fx, fx].map(|slope| slope * per_y),
-            ],
-        }
-    }
-
-    /// The rows of the four pixels.
-    fn rows<'a>(&self, frame: &'a [f32], channels: usize) -> [&'a [f32]; 4] {
-        self.pixels.map(|pixel| &frame[pixel * channels..(pixel + 1) * channels])
-    }
-}
-
-/// Finds the pixels before and behind a coordinate, and how far behind the first it lies, in pixels.
-fn along(coordinate: f32, length: usize) -> ([usize; 2], f32) {
-    let place = (coordinate + 1.0) * 0.5 * (length - 1) as f32;
-    let before = place.floor().clamp(0.0, length.saturating_sub(2) as f32);
-    ([before as usize, (before as usize + 1).min(length - 1)], place - before)
-}
-
 fn corners(positions: &[f32], sizes: ReadSizes) -> Vec<Corners> {
-    positions.chunks_exact(2).map(|position| Corners::at(position, sizes)).collect()
+    positions.chunks_exact(2).map(|position| Corners::at(position, [sizes.height, sizes.width])).collect()
 }
 
 /// Runs the operator: `[clip * time, neuron]`.
@@ -101,10 +63,7 @@ pub fn forward(inputs: Inputs, sizes: ReadSizes) -> Vec<f32> {
     out.par_chunks_mut(neurons).enumerate().for_each(|(frame, out)| {
         let corners = &corners[frame / time * neurons..][..neurons];
         let x = &inputs.x[frame * sizes.frame()..][..sizes.frame()];
-        let weights = inputs.weight.chunks_exact(channels);
-        for ((out, weight), corners) in out.iter_mut().zip(weights).zip(corners) {
-            *out = dot(&corners.shares, &dots(weight, corners.rows(x, channels)));
-        }
+        read_frame(x, corners, inputs.weight, channels, out);
     });
     out
 }
@@ -117,11 +76,7 @@ pub fn backward_to_x(positions: &[f32], weight: &[f32], gradient: &[f32], sizes:
     out.par_chunks_mut(sizes.frame()).enumerate().for_each(|(frame, out)| {
         let corners = &corners[frame / time * neurons..][..neurons];
         let gradient = &gradient[frame * neurons..][..neurons];
-        for ((g, weight), corners) in gradient.iter().zip(weight.chunks_exact(channels)).zip(corners) {
-            for (pixel, share) in corners.pixels.iter().zip(&corners.shares) {
-                add_scaled(g * share, weight, &mut out[pixel * channels..(pixel + 1) * channels]);
-            }
-        }
+        spread_frame(gradient, corners, weight, channels, out);
     });
     out
 }

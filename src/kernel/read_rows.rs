@@ -1,8 +1,9 @@
-//! The inner loops of [`read`](super::read): over the channels of four pixels.
+//! The inner loops of [`read`](super::read): over the neurons, and the channels of four pixels.
 
 use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
 
+use super::corners::Corners;
 use super::lane::multiply_add;
 
 /// Sums that run side by side: a register of the widest kind.
@@ -42,12 +43,53 @@ fn total(mut sums: [f32; SUMS]) -> f32 {
     sums[0]
 }
 
-/// Computes `out += x * scale`.
+/// Reads a frame, `[height * width, channel]`, at the places of all neurons: the four pixels are joined first, so that
+/// each neuron's sum is added up once.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
-pub fn add_scaled(scale: f32, x: &[f32], out: &mut [f32]) {
+pub fn read_frame(frame: &[f32], corners: &[Corners], weight: &[f32], channels: usize, out: &mut [f32]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
-    for (out, x) in out.iter_mut().zip(x) {
-        *out = multiply_add::<FUSED>(scale, *x, *out);
+    for ((out, weight), corners) in out.iter_mut().zip(weight.chunks_exact(channels)).zip(corners) {
+        let rows = corners.rows(frame, channels);
+        let mut sums = [0.0; SUMS];
+        let (weights, rest) = weight.as_chunks::<SUMS>();
+        let [a, b, c, d] = rows.map(|row| row.as_chunks::<SUMS>());
+        for (chunk, w) in weights.iter().enumerate() {
+            let pixels = [&a.0[chunk], &b.0[chunk], &c.0[chunk], &d.0[chunk]];
+            join_product::<FUSED>(&mut sums, w, pixels.map(|pixel| &pixel[..]), corners.shares);
+        }
+        join_product::<FUSED>(&mut sums, rest, [a.1, b.1, c.1, d.1], corners.shares);
+        *out = total(sums);
+    }
+}
+
+/// Adds the product of weights with joined pixels, channel by channel.
+#[inline(always)]
+fn join_product<const FUSED: bool>(sums: &mut [f32; SUMS], w: &[f32], pixels: [&[f32]; 4], shares: [f32; 4]) {
+    let [a, b, c, d] = pixels;
+    for (((((sum, w), a), b), c), d) in sums.iter_mut().zip(w).zip(a).zip(b).zip(c).zip(d) {
+        let upper = multiply_add::<FUSED>(shares[1], *b, shares[0] * *a);
+        let lower = multiply_add::<FUSED>(shares[3], *d, shares[2] * *c);
+        *sum = multiply_add::<FUSED>(*w, upper + lower, *sum);
+    }
+}
+
+/// Carries the gradient of [`read_frame`] back to the frame, and adds it there.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq+fma", "x86_64+avx2+fma"))]
+pub fn spread_frame(
+    gradient: &[f32],
+    corners: &[Corners],
+    weight: &[f32],
+    channels: usize,
+    frame: &mut [f32],
+) {
+    const FUSED: bool = target_cfg_f!(target_feature = "fma");
+    for ((g, weight), corners) in gradient.iter().zip(weight.chunks_exact(channels)).zip(corners) {
+        for (pixel, share) in corners.pixels.iter().zip(&corners.shares) {
+            let scale = g * share;
+            for (out, x) in frame[pixel * channels..][..channels].iter_mut().zip(weight) {
+                *out = multiply_add::<FUSED>(scale, *x, *out);
+            }
+        }
     }
 }
 

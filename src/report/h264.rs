@@ -130,9 +130,9 @@ fn open_encoder(
         // Others know no constant quality by that name: bits enough for near lossless.
         video.set_bit_rate((f64::from(film.width * film.height) * film.frame_rate_hz) as usize);
     }
-    // Near lossless. No frames out of order: programs that count frames then find them where they are.
+    // Near lossless; slower presets take twice as long for a twelfth fewer bytes. No frames out of order: programs that count frames then find them where they are.
     // One thread: how many there are would change the bytes.
-    let options = [("preset", "medium"), ("crf", "16"), ("bf", "0"), ("threads", "1")];
+    let options = [("preset", "veryfast"), ("crf", "16"), ("bf", "0"), ("threads", "1")];
     video.open_with(Dictionary::from_iter(options))
 }
 

@@ -88,12 +88,12 @@ fn slips_in_the_section_cluster_and_in_names_of_tasks_are_answered() {
         let said = lab.fails(2, &["plan", "small.toml", "--set", set]);
         assert!(said.contains(expected), "{said}");
     }
-    assert!(lab.fails(2, &["task", "small.toml", "training/0"]).contains("--list"));
-    assert!(lab.fails(1, &["task", "small.toml", "mask/mouse"]).contains("needs train/0"));
     for command in ["status", "cancel"] {
         assert!(lab.fails(1, &[command, "small.toml"]).contains("nothing was run here"));
         assert!(lab.fails(1, &[command, "mouse"]).contains("nothing was run here"));
     }
+    assert!(lab.fails(2, &["task", "small.toml", "training/0"]).contains("--list"));
+    assert!(lab.fails(1, &["task", "small.toml", "mask/mouse"]).contains("needs train/0"));
     lab.ok(&["task", "small.toml", "train/1", "train/0"]);
     assert!(lab.path("run/members/1/model.safetensors").exists());
     assert_eq!(lab.ok(&["cancel", "run"]).trim(), "Nobody works on it");
