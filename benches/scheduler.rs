@@ -185,7 +185,7 @@ impl Lab {
     /// Two runs at once.
     fn apart(&self) -> f64 {
         let names = ["run", "other"];
-        names.map(|name| self.begin(name));
+        names.iter().for_each(|name| self.begin(name));
         for mut run in names.map(|name| self.go_on(name, 1, 1)) {
             assert!(run.wait().expect("an end").success());
         }

@@ -29,7 +29,13 @@ impl Corners {
     /// The rows of the four pixels.
     #[inline(always)]
     pub fn rows<'a>(&self, frame: &'a [f32], channels: usize) -> [&'a [f32]; 4] {
-        self.pixels.map(|pixel| &frame[pixel * channels..(pixel + 1) * channels])
+        let [a, b, c, d] = self.pixels;
+        [
+            &frame[a * channels..][..channels],
+            &frame[b * channels..][..channels],
+            &frame[c * channels..][..channels],
+            &frame[d * channels..][..channels],
+        ]
     }
 }
 

@@ -49,6 +49,7 @@ mod read_rows;
 pub mod reference;
 pub mod shortcut;
 pub(crate) mod silu;
+pub(crate) mod softplus;
 mod squeeze;
 mod temporal;
 mod tile;

@@ -33,14 +33,15 @@ pub fn dots(weight: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
 
 /// Adds sums up, half to half: one after the other they would take longer than a row of few channels.
 #[inline(always)]
-fn total(mut sums: [f32; SUMS]) -> f32 {
-    let mut half = SUMS / 2;
-    while half > 0 {
-        let (sums, others) = sums.split_at_mut(half);
-        sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += *other);
-        half /= 2;
+fn total(sums: [f32; SUMS]) -> f32 {
+    let (mut eight, mut four) = ([0.0; 8], [0.0; 4]);
+    for k in 0..8 {
+        eight[k] = sums[k] + sums[k + 8];
     }
-    sums[0]
+    for k in 0..4 {
+        four[k] = eight[k] + eight[k + 4];
+    }
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// Reads a frame, `[height * width, channel]`, at the places of all neurons: the four pixels are joined first, so that
@@ -49,15 +50,18 @@ fn total(mut sums: [f32; SUMS]) -> f32 {
 pub fn read_frame(frame: &[f32], corners: &[Corners], weight: &[f32], channels: usize, out: &mut [f32]) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
     for ((out, weight), corners) in out.iter_mut().zip(weight.chunks_exact(channels)).zip(corners) {
-        let rows = corners.rows(frame, channels);
+        // No closures in these loops: one takes the features of its function, and is then not inlined through `map`.
+        let [a, b, c, d] = corners.rows(frame, channels);
         let mut sums = [0.0; SUMS];
         let (weights, rest) = weight.as_chunks::<SUMS>();
-        let [a, b, c, d] = rows.map(|row| row.as_chunks::<SUMS>());
-        for (chunk, w) in weights.iter().enumerate() {
-            let pixels = [&a.0[chunk], &b.0[chunk], &c.0[chunk], &d.0[chunk]];
-            join_product::<FUSED>(&mut sums, w, pixels.map(|pixel| &pixel[..]), corners.shares);
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<SUMS>(), b.as_chunks::<SUMS>());
+        let ((c, c_rest), (d, d_rest)) = (c.as_chunks::<SUMS>(), d.as_chunks::<SUMS>());
+        for ((((w, a), b), c), d) in weights.iter().zip(a).zip(b).zip(c).zip(d) {
+            join_product::<FUSED>(&mut sums, w, [a, b, c, d], corners.shares);
         }
-        join_product::<FUSED>(&mut sums, rest, [a.1, b.1, c.1, d.1], corners.shares);
+        if !rest.is_empty() {
+            join_product::<FUSED>(&mut sums, rest, [a_rest, b_rest, c_rest, d_rest], corners.shares);
+        }
         *out = total(sums);
     }
 }

@@ -5,7 +5,7 @@ use super::lane::multiply_add;
 /// Computes `exp(-x)` to a few units in the last place: 2^n times a polynomial for 2^f on [-1/2, 1/2]
 /// (coefficients of Cephes' `exp2f`).
 #[inline(always)]
-fn exp_minus<const FUSED: bool>(x: f32) -> f32 {
+pub fn exp_minus<const FUSED: bool>(x: f32) -> f32 {
     // Beyond these the sigmoid is 0 or 1 to f32 anyway, and 2^n stays a normal number.
     let x = x.clamp(-80.0, 80.0);
     // Adding 1.5 * 2^23 rounds to the nearest integer, and leaves it in the low bits.

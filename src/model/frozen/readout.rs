@@ -8,11 +8,9 @@ use super::grouped::Grouped;
 use crate::kernel::ReadSizes;
 use crate::kernel::read::{self, Inputs};
 use crate::kernel::silu::sigmoid;
+use crate::kernel::softplus;
 use crate::model::grid::Grid;
 use crate::model::{ModelConfig, ReadoutKind};
-
-/// Above this the softplus is its argument. PyTorch's default.
-const SOFTPLUS_LINEAR: f32 = 20.0;
 
 /// The readout of one mouse.
 pub struct Readout {
@@ -66,10 +64,7 @@ impl Readout {
         let width = self.width();
         let mut out = vec![0.0; drive.len() / width * self.neurons];
         out.par_chunks_mut(self.neurons).zip(drive.par_chunks(width)).for_each(|(out, drive)| {
-            for (out, &z) in out.iter_mut().zip(drive) {
-                let scaled = z * self.beta;
-                *out = if scaled > SOFTPLUS_LINEAR { z } else { scaled.exp().ln_1p() / self.beta };
-            }
+            softplus::softplus(&drive[..self.neurons], self.beta, out);
         });
         out
     }
@@ -82,7 +77,7 @@ impl Readout {
         to_drive.par_chunks_mut(width).zip(each).for_each(|(out, (gradient, drive))| {
             for ((out, g), &z) in out.iter_mut().zip(gradient).zip(drive) {
                 let scaled = z * self.beta;
-                *out = if scaled > SOFTPLUS_LINEAR { *g } else { g * sigmoid::<false>(scaled) };
+                *out = if scaled > softplus::LINEAR { *g } else { g * sigmoid::<false>(scaled) };
             }
         });
         match &self.reading {
