@@ -30,13 +30,13 @@ const TRAINING: Rate = Rate { multiply_adds: 2.0 * 0.01676, numbers: 2.0 * 0.005
 /// A prediction takes so much of a gradient: 0.17 of 0.459 seconds.
 const PREDICTION_OF_GRADIENT: f64 = 0.37;
 /// Core seconds that a frame of a result takes to be drawn and encoded: GIF and MP4 of three movies side by side.
-const PICTURE_FRAME: f64 = 0.03;
+const PICTURE_FRAME: f64 = 0.003;
 /// Core seconds that a frame of a trial takes to be scored, or packed into the page.
 const SCORED_FRAME: f64 = 0.0005;
 /// Core seconds of the linear decoder: a frame that is added, for each pair of features; and its solution, for the
 /// cube of their number.
-const DECODER_FRAME: f64 = 7e-11;
-const DECODER_SOLUTION: f64 = 5e-10;
+const DECODER_FRAME: f64 = 3.5e-11;
+const DECODER_SOLUTION: f64 = 2.5e-10;
 /// Seconds for a process to start and open recordings and models.
 const START_S: f64 = 3.0;
 /// Bytes of a process that holds nothing yet.

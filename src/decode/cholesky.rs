@@ -1,9 +1,10 @@
 //! Solves symmetric positive definite systems of thousands of unknowns: block by block, so that nearly all of the
 //! work is in matrix products that every processor shares.
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+
+use super::product::multiply;
 
 /// Rows and columns of a block: small enough for the cache, large enough that products dominate.
 const BLOCK: usize = 128;
@@ -44,7 +45,7 @@ impl Cholesky {
                 |(n, mut rows)| {
                     let (from, to) = (n * BLOCK, n * BLOCK + rows.nrows());
                     let mut rest = rows.slice_mut(s![.., end..end + to]);
-                    general_mat_mul(
+                    multiply(
                         -1.0,
                         &panel.slice(s![from..to, ..]),
                         &panel.slice(s![..to, ..]).t(),
@@ -82,7 +83,7 @@ impl Cholesky {
             let end = (first + BLOCK).min(size);
             let (known, mut rest) = right.view_mut().split_at(Axis(0), first);
             let mut own = rest.slice_mut(s![..end - first, ..]);
-            general_mat_mul(-1.0, &self.lower.slice(s![first..end, ..first]), &known, 1.0, &mut own);
+            multiply(-1.0, &self.lower.slice(s![first..end, ..first]), &known, 1.0, &mut own);
             let block = self.lower.slice(s![first..end, first..end]);
             for k in 0..end - first {
                 substitute(&mut own, &block, k, 0..k, |j| [k, j]);
@@ -96,7 +97,7 @@ impl Cholesky {
             let end = (first + BLOCK).min(size);
             let (mut rest, known) = right.view_mut().split_at(Axis(0), end);
             let mut own = rest.slice_mut(s![first.., ..]);
-            general_mat_mul(-1.0, &self.lower.slice(s![end.., first..end]).t(), &known, 1.0, &mut own);
+            multiply(-1.0, &self.lower.slice(s![end.., first..end]).t(), &known, 1.0, &mut own);
             let block = self.lower.slice(s![first..end, first..end]);
             for k in (0..end - first).rev() {
                 substitute(&mut own, &block, k, k + 1..end - first, |j| [j, k]);

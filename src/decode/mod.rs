@@ -8,6 +8,7 @@ pub mod decoded;
 pub mod images;
 pub mod moments;
 pub mod movie;
+pub mod product;
 pub mod ridge;
 
 pub use cholesky::Cholesky;

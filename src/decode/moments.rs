@@ -1,10 +1,10 @@
 //! Sums that a ridge regression needs of its samples, added block by block: recordings have tens of thousands of
 //! frames, and the samples themselves need not be kept.
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
+use super::product::multiply;
 use super::ridge::{Ridge, factor};
 use crate::error::Result;
 
@@ -66,8 +66,8 @@ impl Moments {
         strips.for_each(|(number, (mut xx, mut xy))| {
             let (from, to) = (number * STRIP, number * STRIP + xx.nrows());
             let own = x.slice(s![.., from..to]).reversed_axes();
-            general_mat_mul(1.0, &own, &x.slice(s![.., ..to]), 1.0, &mut xx.slice_mut(s![.., ..to]));
-            general_mat_mul(1.0, &own, &y, 1.0, &mut xy);
+            multiply(1.0, &own, &x.slice(s![.., ..to]), 1.0, &mut xx.slice_mut(s![.., ..to]));
+            multiply(1.0, &own, &y, 1.0, &mut xy);
         });
     }
 
@@ -148,7 +148,7 @@ impl Moments {
                 let mut product = Array2::<f64>::zeros((rows.len(), weights.ncols()));
                 if from > 0 {
                     let left = self.xx.slice(s![from..to, ..from]);
-                    general_mat_mul(2.0, &left, &weights.slice(s![..from, ..]), 0.0, &mut product);
+                    multiply(2.0, &left, &weights.slice(s![..from, ..]), 0.0, &mut product);
                 }
                 let block = self.xx.slice(s![from..to, from..to]);
                 let own = weights.slice(s![from..to, ..]);
