@@ -84,6 +84,13 @@ theme.listeners.push(() => clock.seek(clock.frame));
 addEventListener("pointerdown", () => (view.held = true));
 for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (view.held = false));
 
+/** The number of the movie in work: after its last iteration it is done, and stays until the next one begins. */
+function number({ now, done, done_count }) {
+  const last = done.at(-1);
+  const same = last && ["mouse", "trial", "label"].every((key) => last[key] === now[key]);
+  return same ? done_count : done_count + 1;
+}
+
 /** Tells how the run stands. */
 function tell() {
   const { state } = view;
@@ -94,7 +101,7 @@ function tell() {
   const of = `${state.done_count} of ${count(state.planned, "reconstruction", "reconstructions")} done`;
   const texts = {
     running: now
-      ? `Reconstruction ${Math.min(state.done_count + 1, state.planned)} of ${state.planned}: ${named(now)}, ` +
+      ? `Reconstruction ${number(state)} of ${state.planned}: ${named(now)}, ` +
         `${called(now.label)}${now.movies > 1 ? `, member ${now.movie + 1} of ${now.movies}` : ""}, ` +
         `iteration ${now.step} of ${now.steps}`
       : "Waiting for the first iteration.",
