@@ -147,34 +147,45 @@ fn disturb(slurm: &Slurm) {
         let queue = slurm.queue().into_iter();
         queue.filter(|(_, state)| state == "RUNNING").map(|(job, _)| job).collect()
     };
-    let (mut killed, mut requeued, mut down) = (BTreeSet::new(), 0, 0);
-    while !slurm.queue().is_empty() && (killed.len() < 3 || requeued < 1 || down < 1) {
+    let mut killed = BTreeSet::new();
+    // Kills last: what needs a killed job is taken out of the queue.
+    let kills = std::iter::repeat_n(Disturbance::Kill, 3);
+    let mut next = [Disturbance::NodeDown, Disturbance::Requeue].into_iter().chain(kills).peekable();
+    while !slurm.queue().is_empty() && next.peek().is_some() {
         sleep(Duration::from_millis(rng.random_range(50..400)));
         let jobs = running(slurm);
         if jobs.is_empty() {
             continue;
         }
         let job = &jobs[rng.random_range(0..jobs.len())];
-        match rng.random_range(0..3) {
-            0 if down == 0 => {
+        match next.next() {
+            Some(Disturbance::Kill) => {
+                slurm.ask("scancel", &["--signal=KILL", job]);
+                killed.insert(job.clone());
+            }
+            Some(Disturbance::NodeDown) => {
                 slurm.kill_node();
-                down += 1;
                 // Longer than SlurmdTimeout, so that the controller gives the node up.
                 sleep(Duration::from_secs(10));
                 slurm.start_node();
             }
-            1 if requeued == 0 => {
+            Some(Disturbance::Requeue) => {
                 slurm.ask("scontrol", &["requeue", job]);
-                requeued += 1;
             }
-            _ => {
-                slurm.ask("scancel", &["--signal=KILL", job]);
-                killed.insert(job.clone());
-            }
+            None => {}
         }
     }
-    assert!(!killed.is_empty() && requeued + down > 0, "{killed:?}, {requeued} requeued, down {down} times");
-    eprintln!("killed {killed:?}, requeued {requeued}, node down {down} times");
+    let left: Vec<Disturbance> = next.collect();
+    eprintln!("killed {killed:?}; for want of jobs not done: {left:?}");
+    assert!(!killed.is_empty(), "{left:?}");
+}
+
+/// What may happen to a run.
+#[derive(Debug, Clone)]
+enum Disturbance {
+    Kill,
+    NodeDown,
+    Requeue,
 }
 
 fn same(lab: &Lab, expected: &std::collections::BTreeMap<PathBuf, Vec<u8>>, slurm: &Slurm) {
