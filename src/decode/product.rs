@@ -22,7 +22,7 @@ pub fn multiply(
     }
     let strides = [c.strides(), a.strides(), b.strides()].map(|strides| [strides[0], strides[1]]);
     let [[c_row, c_column], [a_row, a_column], [b_row, b_column]] = strides;
-    // SAFETY: pointers and strides are those of arrays, whose shapes fit by the line above, and `c` is borrowed
+    // SAFETY: pointers and strides are those of arrays, whose shapes the assertion compared, and `c` is borrowed
     // mutably, so it overlaps neither operand.
     unsafe {
         gemm::gemm(
